@@ -1,0 +1,94 @@
+"""evohpo: bring your own algorithm. Evolutionary optimization of hyperparameters.
+
+    import evohpo as eh
+
+    study = eh.tune(train, space, maximize="accuracy", optimizer="ga", generations=10, population=20, workers=4)
+
+Names are imported when first used, so that `import evohpo` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "evohpo.space": [
+        "Space", "Continuous", "Integer", "Categorical", "Ordinal", "Static",
+        "at_least", "at_most", "between", "Real", "OneHot", "Binary", "Index", "Configs", "Encoding",
+    ],
+    "evohpo.trials": ["Trial", "Status", "Goals"],
+    "evohpo.optimizers": ["optimizer", "use", "available_optimizers", "Optimizer", "Population", "Problem", "Results"],
+    "evohpo.pruners": ["Decision", "Pruner"],
+    "evohpo.evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator"],
+    "evohpo.study": ["Study", "Stop", "load"],
+    "evohpo.driver": ["tune"],
+    "evohpo.errors": [
+        "EvohpoError", "EvohpoWarning", "UsageError", "IllegalDefinition", "IllegalValue", "UnknownName",
+        "OptimizerError", "StoreError",
+    ],
+}  # fmt: skip
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_HOME, "__version__"])  # noqa: PLE0605 - derived from the one table
+
+if TYPE_CHECKING:
+    from evohpo.driver import tune as tune
+    from evohpo.errors import EvohpoError as EvohpoError
+    from evohpo.errors import EvohpoWarning as EvohpoWarning
+    from evohpo.errors import IllegalDefinition as IllegalDefinition
+    from evohpo.errors import IllegalValue as IllegalValue
+    from evohpo.errors import OptimizerError as OptimizerError
+    from evohpo.errors import StoreError as StoreError
+    from evohpo.errors import UnknownName as UnknownName
+    from evohpo.errors import UsageError as UsageError
+    from evohpo.evaluators import Batched as Batched
+    from evohpo.evaluators import Context as Context
+    from evohpo.evaluators import Evaluator as Evaluator
+    from evohpo.evaluators import Inline as Inline
+    from evohpo.evaluators import Processes as Processes
+    from evohpo.evaluators import Threads as Threads
+    from evohpo.optimizers import Optimizer as Optimizer
+    from evohpo.optimizers import Population as Population
+    from evohpo.optimizers import Problem as Problem
+    from evohpo.optimizers import Results as Results
+    from evohpo.optimizers import available_optimizers as available_optimizers
+    from evohpo.optimizers import optimizer as optimizer
+    from evohpo.optimizers import use as use
+    from evohpo.pruners import Decision as Decision
+    from evohpo.pruners import Pruner as Pruner
+    from evohpo.space import Binary as Binary
+    from evohpo.space import Categorical as Categorical
+    from evohpo.space import Configs as Configs
+    from evohpo.space import Continuous as Continuous
+    from evohpo.space import Encoding as Encoding
+    from evohpo.space import Index as Index
+    from evohpo.space import Integer as Integer
+    from evohpo.space import OneHot as OneHot
+    from evohpo.space import Ordinal as Ordinal
+    from evohpo.space import Real as Real
+    from evohpo.space import Space as Space
+    from evohpo.space import Static as Static
+    from evohpo.space import at_least as at_least
+    from evohpo.space import at_most as at_most
+    from evohpo.space import between as between
+    from evohpo.study import Stop as Stop
+    from evohpo.study import Study as Study
+    from evohpo.study import load as load
+    from evohpo.trials import Goals as Goals
+    from evohpo.trials import Status as Status
+    from evohpo.trials import Trial as Trial
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'evohpo' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

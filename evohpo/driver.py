@@ -1,0 +1,332 @@
+"""The loop: hands trials to an evaluator, tells the study what became of them, until a rule says stop. And `tune`."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
+from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
+from evohpo.pruners import Decision, Pruner
+from evohpo.space import Space
+from evohpo.study import Study
+from evohpo.study.stop import Reason, Rule, as_rule, reason
+from evohpo.trials.trial import Status, Trial
+
+HOPELESS = 10  # failures without a single success after which a study gives up
+TICK = 1.0  # seconds between looks at the clock while trials run
+
+Callback = Callable[[Study, Trial], Any]
+
+
+def tune(
+    objective: Callable[..., Any] | None, space: Space | Mapping[str, Any], *, maximize: str | Iterable[str] | None = None,
+    minimize: str | Iterable[str] | None = None, constraints: Iterable[str] = (), optimizer: Any = "auto",
+    pruner: Pruner | None = None, trials: int | None = None, generations: int | None = None, population: int | None = None,
+    workers: int = 1, evaluator: Evaluator | None = None, stop: Rule | None = None, timeout: float | None = None,
+    initial: Iterable[Mapping[str, Any]] = (), duplicates: str = "reuse", lookahead: int | None = None, seed: int | None = None,
+    store: str | Path | None = None, name: str | None = None, owner: str | None = None, description: str | None = None,
+    callbacks: Iterable[Callback] = (), progress: bool = True,
+) -> Study:  # fmt: skip
+    """Search `space` for the best configurations of `objective`.
+
+    Args:
+        objective: called with a dict of hyperparameters (and a trial context, if it takes a second argument); returns a
+            number or a dict of metrics, or yields one a training step. `Batched(f)` is called once a population.
+        space: a `Space`, or the dict that makes one.
+        maximize: a metric or several to be made large; at least one objective is required.
+        minimize: a metric or several to be made small.
+        constraints: outcome constraints such as "seconds <= 1".
+        optimizer: a registered name, `use(...)`, a class, a generator or search function, or a live foreign object.
+        pruner: ends trials early that will not win.
+        trials: at most so many trials in all, those of earlier runs of the same store included.
+        generations: at most so many generations of `population` trials.
+        population: trials a generation; None leaves it to the optimizer.
+        workers: trials that run at once; above 1 each in its own process.
+        evaluator: where trials run, if not in this process or its children.
+        stop: `Stop(...)`, rules joined by `&` and `|`, or a function of the study. Running trials come to their end.
+        timeout: seconds after which this run ends; running trials are broken off and start again when the store goes on.
+        initial: configurations to try first; partial ones are completed by defaults and mid-points.
+        duplicates: "reuse" gives a repeated configuration the earlier result, "evaluate" measures it again.
+        lookahead: makes an optimizer that never waits independent of timing and workers, see `Study`.
+        seed: the root of all randomness; drawn, recorded and shown where not given.
+        store: path of a file that makes the study durable; the same call with the same path goes on.
+        name: a name for people.
+        owner: whose study it is.
+        description: what it is about.
+        callbacks: functions of study and trial, called when a trial has ended.
+        progress: False for silence. There is no output where standard error is not a terminal or a notebook.
+
+    Returns:
+        The study: `study.best`, `study.front()`, `study.table()`; `study.stopped` says why it ended.
+
+    Raises:
+        UsageError: an argument that makes no sense, or no budget.
+        StoreError: the store cannot be read or written.
+        OptimizerError: the optimizer raised or broke the protocol; nothing measured is lost.
+
+    Example:
+        >>> study = tune(lambda p: (p["x"] - 1) ** 2, {"x": Continuous(-5, 5)}, minimize="loss", optimizer="de",
+        ...              generations=20, population=10, seed=1, progress=False)
+        >>> abs(study.best.params["x"] - 1) < 0.1
+        True
+    """  # fmt: skip
+    check_run(objective, workers, trials, generations, timeout)
+    study = Study(
+        space, maximize=maximize, minimize=minimize, constraints=constraints, optimizer=optimizer, pruner=pruner,
+        population=population, initial=initial, duplicates=duplicates, lookahead=lookahead, seed=seed, store=store,
+        name=name, owner=owner, description=description,
+    )  # fmt: skip
+    return run(
+        study, objective, trials=trials, generations=generations, workers=workers, evaluator=evaluator, stop=stop,
+        timeout=timeout, callbacks=callbacks, progress=progress,
+    )  # fmt: skip
+
+
+def run(
+    study: Study, objective: Callable[..., Any] | None, *, trials: int | None = None, generations: int | None = None,
+    workers: int = 1, evaluator: Evaluator | None = None, stop: Rule | None = None, timeout: float | None = None,
+    callbacks: Iterable[Callback] = (), progress: bool = True,
+) -> Study:  # fmt: skip
+    """Go on with `study` until its budget is spent; the arguments are those of `tune`."""
+    check_run(objective, workers, trials, generations, timeout)
+    if trials is None and generations is None and timeout is None and stop is None and not study.finite:
+        raise UsageError("say how long: trials=, generations=, timeout= or stop=")
+    evaluator = _evaluator(objective, workers, evaluator)
+    size = study.settings.population
+    budget = (
+        trials if trials is not None else generations * size if generations is not None and size is not None else None
+    )
+    study.begin(budget=budget, workers=evaluator.capacity)
+    loop = _Loop(
+        study,
+        objective,
+        evaluator,
+        trials,
+        generations,
+        None if stop is None else as_rule(stop),
+        timeout,
+        tuple(callbacks),
+    )
+    try:
+        if progress:
+            from evohpo.progress import Progress
+
+            with Progress(study, trials, generations, timeout):
+                loop.run()
+        else:
+            loop.run()
+    except KeyboardInterrupt:
+        study.stopped = {"interrupted": True}
+        _say_how_to_go_on(study)
+    finally:
+        try:
+            loop.leave()
+        finally:
+            study.close()
+    return study
+
+
+def check_run(objective: Any, workers: int, trials: int | None, generations: int | None, timeout: float | None) -> None:
+    """Refuse run arguments that make no sense, before anything is made.
+
+    Raises:
+        UsageError: says which argument, and what it may be.
+    """
+    if objective is not None and not callable(objective):
+        raise UsageError(
+            f"the objective must be a function of a dict of hyperparameters, not {type(objective).__name__}"
+        )
+    for name, value in (("workers", workers), ("trials", trials), ("generations", generations)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise UsageError(f"{name}={value!r}: must be a whole number of at least 1")
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"timeout={timeout!r}: must be above 0 seconds")
+
+
+def _evaluator(objective: Any, workers: int, evaluator: Evaluator | None) -> Evaluator:
+    from evohpo.evaluators import Batched, BatchedInline, Inline, Processes
+
+    if isinstance(objective, Batched):
+        if evaluator is not None or workers != 1:
+            raise UsageError(
+                "a Batched objective evaluates its whole population itself: leave out workers= and evaluator="
+            )
+        return BatchedInline()
+    if objective is None and evaluator is None:
+        raise UsageError("there is no objective: give a function of a dict of hyperparameters")
+    if evaluator is None:
+        return Inline() if workers == 1 else Processes(workers)
+    if evaluator.capacity == 0:
+        evaluator.capacity = workers
+    return evaluator
+
+
+class _Loop:
+    """One run: fills the workers, handles what comes back, ends when a rule says so."""
+
+    def __init__(
+        self, study: Study, objective: Any, evaluator: Evaluator, trials: int | None, generations: int | None,
+        stop: Rule | None, timeout: float | None, callbacks: tuple[Callback, ...],
+    ) -> None:  # fmt: skip
+        self.study, self.objective, self.evaluator = study, objective, evaluator
+        self.trials, self.generations, self.stop, self.timeout = trials, generations, stop, timeout
+        self.callbacks = callbacks
+        self.running: dict[int, Trial] = {}
+        self.doomed: dict[int, EvohpoError] = {}  # trials that reported nonsense, until they have stopped
+        self.resumed: list[Trial] = []
+        self.directory = study.store.with_name(f"{study.store.name}.files") if study.store is not None else None
+
+    def run(self) -> None:
+        """Run until there is nothing more to do."""
+        study = self.study
+        self.resumed = study.resume()[::-1]
+        why: Reason | None = None
+        while True:
+            why = self._settled() or why
+            if why is None:
+                why = self._fill()
+            study.commit()
+            if not self.running:
+                if why is not None:
+                    break
+                continue
+            if self.timeout is not None and study.seconds >= self.timeout:
+                why = {"timeout": self.timeout}
+                break
+            self._handle(self.evaluator.wait(self._patience()))
+        study.stopped = why
+
+    def leave(self) -> None:
+        """End what still runs; those trials wait for whoever goes on."""
+        self.evaluator.close()
+        for trial in [*self.running.values(), *self.resumed]:
+            self.study.ledger.move(trial, Status.WAITING)
+        self.running.clear()
+
+    def _patience(self) -> float | None:
+        if self.timeout is not None:
+            return max(0.0, min(TICK, self.timeout - self.study.seconds))
+        return TICK if self.stop is not None else None
+
+    # ---- giving out
+
+    def _fill(self) -> Reason | None:
+        """Start trials while there are free workers; return why there will be no more, or None."""
+        study, evaluator = self.study, self.evaluator
+        fresh: list[Trial] = []
+        why: Reason | None = None
+        while why is None and (free := evaluator.capacity - len(self.running) - len(fresh)) > 0:
+            if self.resumed:
+                fresh.append(self.resumed.pop())
+                continue
+            if self.trials is not None and len(study.trials) - study.ledger.attached >= self.trials:
+                why = {"trials": self.trials}
+                break
+            trial = study.take(free, self.generations)
+            if trial is None:
+                why = self._why_none(bool(fresh))
+                break
+            if trial.status is Status.RUNNING:
+                fresh.append(trial)
+            else:
+                why = self._settled()
+        study.commit()  # before anything acts on it
+        for trial in fresh:
+            self.running[trial.number] = trial
+            evaluator.submit(self._job(trial))
+        return why
+
+    def _why_none(self, started: bool) -> Reason | None:
+        study = self.study
+        if study.done:
+            return {"optimizer": "has nothing more to propose"}
+        if self.generations is not None and study.next_generation >= self.generations:
+            return {"generations": self.generations}
+        if not self.running and not started:
+            raise OptimizerError(
+                f"optimizer {study.optimizer!r} has nothing to propose although everything it proposed has been told; "
+                "its ask must return rows, or None when it is done"
+            )
+        return None
+
+    def _job(self, trial: Trial) -> Job:
+        directory = None if self.directory is None else self.directory / f"trial-{trial.number:06d}"
+        return Job(trial.number, trial.params, self.objective, self.study.seeds.trial(trial.number), directory)
+
+    # ---- taking in
+
+    def _handle(self, events: list[Event]) -> None:
+        for event in events:
+            trial = self.running.get(event.number)
+            if trial is None:
+                continue
+            if isinstance(event, Started):
+                trial.worker = event.worker
+            elif isinstance(event, Reported):
+                self._report(trial, event)
+            elif isinstance(event, Paused):
+                del self.running[event.number]
+                self.study.ledger.move(trial, Status.PAUSED)
+            else:
+                del self.running[event.number]
+                self._settle(trial, event)
+
+    def _report(self, trial: Trial, event: Reported) -> None:
+        try:
+            decision = self.study.report(trial, event.step, event.metrics)
+        except EvohpoError as error:
+            self.doomed[trial.number] = error
+            decision = Decision.STOP
+        if decision is not Decision.CONTINUE:
+            self.evaluator.stop(trial.number, pause=decision is Decision.PAUSE)
+
+    def _settle(self, trial: Trial, event: Finished | Failed) -> None:
+        facts = {
+            "seconds": round(event.seconds, 6),
+            "steps": max(event.steps, trial.steps),
+            "worker": event.worker or trial.worker,
+        }
+        doom = self.doomed.pop(trial.number, None)
+        if doom is not None:
+            self.study.settle(trial, error=str(doom), kind="value", **facts)
+        elif isinstance(event, Failed):
+            self.study.settle(trial, error=event.reason, kind=event.kind, traceback=event.traceback, **facts)
+        else:
+            self.study.settle(trial, event.value, stopped=event.stopped, **facts)
+
+    def _settled(self) -> Reason | None:
+        """Call back for every trial that ended since the last look; return what the rules say."""
+        study = self.study
+        if not study.ledger.fresh and self.stop is None:
+            return None
+        for trial in study.ledger.fresh:
+            for callback in self.callbacks:
+                callback(study, trial)
+        why = reason(self.stop, study) if self.stop is not None else None
+        study.ledger.fresh.clear()
+        counts = study.ledger.counts
+        if study.ledger.succeeded == 0 and counts[Status.FAILED] >= HOPELESS:
+            first = next(t for t in study.trials if t.failed)
+            warnings.warn(
+                f"the first {counts[Status.FAILED]} trials all failed, so the study stops. Trial {first.number}: {first.error}\n"
+                f"{first.traceback}",
+                EvohpoWarning,
+                stacklevel=4,
+            )
+            return {"failing": counts[Status.FAILED]}
+        if study.exhausted and self.trials is None and self.generations is None:
+            return {"exhausted": study.ledger.reused_in_a_row}
+        return why
+
+
+def _say_how_to_go_on(study: Study) -> None:
+    where = (
+        f"; the same call goes on from {study.store}"
+        if study.store is not None
+        else " (give store= to be able to go on)"
+    )
+    sys.stderr.write(f"\nStopped after {study.ledger.ended} trials{where}\n")

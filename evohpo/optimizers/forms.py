@@ -1,0 +1,137 @@
+"""The forms an author may write an optimizer in, each turned into ask and tell over arrays.
+
+The inner form is the generator of populations; a search function is one too, once it is turned inside out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from evohpo.errors import UsageError
+from evohpo.optimizers.guests import Arrays, Bare, Generations, catches_all, parameters_of, required
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+
+    from evohpo.optimizers.protocol import Optimizer, Problem, Traits
+    from evohpo.optimizers.scope import GlobalStreams
+
+OFFERED = ("problem", "rng", "space", "dim", "seed")  # what a guest gets if its signature names it
+
+
+# ---- recognising
+
+
+def form(target: Any) -> str:
+    """Return "class", "object", "search function", "generator" or "factory"; "" for what is no optimizer."""
+    talks = callable(getattr(target, "ask", None)) and callable(getattr(target, "tell", None))
+    if isinstance(target, type):
+        return "class" if talks else ""
+    if talks:
+        return "object"
+    if not callable(target):
+        return ""
+    if next(iter(parameters_of(target)), "") == "evaluate":
+        return "search function"
+    return "generator" if inspect.isgeneratorfunction(target) else "factory"
+
+
+def is_search(target: Any) -> bool:
+    """Return whether `target` is a search function: its first parameter is named `evaluate`."""
+    return form(target) == "search function"
+
+
+def check(target: Any, options: Mapping[str, Any], name: str) -> None:
+    """Check that `target` can be started with these options.
+
+    Raises:
+        UsageError: an option that it does not have, or a parameter that nobody gives.
+    """
+    if form(target) == "object":
+        if options:
+            raise UsageError(
+                f"optimizer {name!r} is a live object, it takes no options ({', '.join(options)}): set them on it"
+            )
+        return
+    parameters = parameters_of(target)
+    legal = [p for p in parameters if p not in ("problem", "rng", "evaluate") and not catches_all(parameters[p])]
+    for option in options:
+        if option not in legal and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            near = difflib.get_close_matches(option, legal, n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has: {', '.join(legal) or 'none'}"
+            raise UsageError(f"optimizer {name!r} has no option {option!r}: {hint}")
+    for parameter in legal:
+        if parameters[parameter].default is inspect.Parameter.empty and parameter not in (*OFFERED, *options):
+            raise UsageError(
+                f"optimizer {name!r} has a parameter {parameter!r} that nobody gives: attach it with "
+                f"evohpo.use(..., {parameter}=...), or take one of {', '.join(OFFERED)}"
+            )
+
+
+# ---- starting
+
+
+def start(
+    target: Any, options: Mapping[str, Any], traits: Traits, name: str, problem: Problem, rng: np.random.Generator,
+    *, scoped: bool,
+) -> Optimizer:  # fmt: skip
+    """Return the optimizer that `target` is, makes or describes.
+
+    Args:
+        target: an optimizer in any form that `form` knows.
+        options: arguments it is started with.
+        traits: what it declares of itself.
+        name: for messages.
+        problem: the task.
+        rng: the source of all its draws.
+        scoped: give it global random generators of its own, a copy of their state swapped in whenever it works.
+
+    Raises:
+        UsageError: a factory returned something that is no optimizer.
+    """
+    scope: AbstractContextManager[Any] = _streams(rng) if scoped else nullcontext()
+    kind = form(target)
+    if kind == "search function":
+        from evohpo.optimizers.inverter import Inverter
+
+        arguments = _arguments(target, options, problem, rng)
+        return Generations(Inverter(lambda evaluate: target(evaluate, **arguments)), problem, name, traits, scope)
+    with scope:
+        guest = target if kind == "object" else target(**_arguments(target, options, problem, rng))
+    if inspect.isgenerator(guest):
+        return Generations(guest, problem, name, traits, scope)
+    if form(guest) != "object":
+        raise UsageError(
+            f"optimizer {name!r} returned {type(guest).__name__}, which is neither a generator of "
+            "populations nor an object with ask and tell"
+        )
+    return (Bare if _is_bare(guest) else Arrays)(guest, problem, name, traits, scope)
+
+
+def _streams(rng: np.random.Generator) -> GlobalStreams:
+    from evohpo.optimizers.scope import GlobalStreams
+
+    return GlobalStreams(rng)
+
+
+def _arguments(
+    target: Callable[..., Any], options: Mapping[str, Any], problem: Problem, rng: np.random.Generator
+) -> dict[str, Any]:
+    parameters = parameters_of(target)
+    offered: dict[str, Any] = {"problem": problem, "rng": rng, "space": problem.space, "dim": problem.dim}
+    if "seed" in parameters and "seed" not in options:  # drawn only where wanted: it moves the stream
+        offered["seed"] = int(rng.integers(2**31))
+    if problem.population is not None:
+        offered["population"] = problem.population
+    return {name: value for name, value in offered.items() if name in parameters} | dict(options)
+
+
+def _is_bare(guest: Any) -> bool:
+    """Return whether `ask` can only be called without a number; one with a parameter `n` follows the array protocol."""
+    parameters = parameters_of(guest.ask)
+    return "n" not in parameters and not required(guest.ask) and not any(map(catches_all, parameters.values()))

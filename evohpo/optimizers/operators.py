@@ -1,0 +1,190 @@
+"""Selection, crossover and mutation as functions on arrays, shared by the algorithms of this folder.
+
+Genes live in [0, 1]. A gene of cardinality k > 0 is read as bin `min(floor(k u), k - 1)`. Bins without an order (and
+those of two values, where order means nothing) are never averaged: they come from a parent or are drawn anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evohpo.errors import UsageError
+from evohpo.optimizers.protocol import Array, Results
+from evohpo.trials.pareto import crowding, domination_ranks
+
+if TYPE_CHECKING:
+    from evohpo.space import Genes
+
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+# Ranking
+
+
+def order(results: Results) -> Integers:
+    """Return the rows from best to worst, ties in the order they came.
+
+    Single-objective: less violation first, then less fitness. Multi-objective: by constrained domination, then the less
+    crowded first.
+
+    Reference: Deb (2000), An efficient constraint handling method for genetic algorithms.
+    """
+    if results.F.shape[1] == 1:
+        return np.lexsort((results.F[:, 0], results.violation))
+    ranks = domination_ranks(results.F, results.violation)
+    return np.lexsort((-crowding(results.F, ranks), ranks))
+
+
+def no_worse(a: Results, b: Results) -> Mask:
+    """Return `(k,)`, row by row: is single-objective `a` at least as good as `b`? Equals pass: plateaus keep moving."""
+    fitter = (a.violation == b.violation) & (a.F[:, 0] <= b.F[:, 0])
+    return np.asarray((a.violation < b.violation) | fitter)
+
+
+def where(mask: Mask, a: Results, b: Results) -> Results:
+    """Return the rows of `a` where `mask` holds and those of `b` elsewhere; keys are dropped."""
+    wide = mask[:, None]
+    return Results(
+        np.where(wide, a.X, b.X), np.where(wide, a.F, b.F), np.where(mask, a.violation, b.violation),
+        np.where(mask, a.steps, b.steps), np.where(mask, a.failed, b.failed), np.where(mask, a.numbers, b.numbers),
+    )  # fmt: skip
+
+
+def tournament(n: int, k: int, size: int, rng: np.random.Generator) -> Integers:
+    """Return `k` winners of tournaments of `size` among `n` rows that are sorted from best to worst."""
+    return np.asarray(rng.integers(0, n, (k, size)).min(1))
+
+
+def count(name: str, share: float, n: int) -> int:
+    """Return how many of `n` rows an option means that is a fraction below 1, or a count from 1 on; at most `n`.
+
+    Raises:
+        UsageError: `share` is negative.
+
+    >>> count("elites", 0.25, 20), count("elites", 3, 20), count("elites", 0, 20)
+    (5, 3, 0)
+    """
+    if share < 0:
+        raise UsageError(f"{name} = {share!r}: give a fraction in [0, 1) or a count of individuals")
+    return min(n, int(share) if share >= 1 else round(share * n))
+
+
+# Genes
+
+
+def unordered(genes: Genes) -> Mask:
+    """Return `(dim,)`: the genes whose values must not be averaged."""
+    cardinality = np.asarray(genes.cardinality)
+    return np.asarray((cardinality > 0) & (~np.asarray(genes.ordered, bool) | (cardinality <= 2)))
+
+
+def bins(U: Array, cardinality: Integers) -> Integers:
+    """Return the bins of genes `U` of `cardinality` > 0 (arrays that broadcast)."""
+    return np.minimum((U * cardinality).astype(np.int64), cardinality - 1)
+
+
+def phenotype(X: Array, genes: Genes) -> Array:
+    """Return `X` with every discrete gene at the centre of its bin: equal rows are equal configurations."""
+    k = np.asarray(genes.cardinality)
+    return np.where(k > 0, (bins(X, k) + 0.5) / np.maximum(k, 1), X) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def reflect(X: Array) -> Array:
+    """Fold the real line into [0, 1] like a paper strip: nothing piles up at the bounds and nothing is drawn again."""
+    return np.asarray(np.abs(X - 2.0 * np.rint(0.5 * X)))
+
+
+def at_least_one(U: Array, rate: float | Array, rng: np.random.Generator) -> Mask:
+    """Return where uniform `U` `(n, dim)` falls below `rate`, and one random gene in rows where it never does."""
+    n, dim = U.shape
+    mask, lucky = rate > U, rng.integers(0, max(dim, 1), n)
+    if dim:
+        empty = np.flatnonzero(~mask.any(1))
+        mask[empty, lucky[empty]] = True
+    return mask
+
+
+# Crossover: two matrices of parents in, two of children out
+
+
+def sbx(A: Array, B: Array, eta: float, mixing: Mask, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return the children of simulated binary crossover; half of the genes is crossed, half stays.
+
+    Args:
+        A: `(k, dim)` first parents.
+        B: `(k, dim)` second parents.
+        eta: distribution index; children stay nearer to their parents with a greater one (2 to 30).
+        mixing: `(dim,)` genes that are exchanged whole instead of blended.
+        rng: draws `2 k dim` numbers.
+
+    Reference: Deb, Agrawal (1995), Simulated binary crossover for continuous search space, eqs. 7 to 9.
+    """
+    u, w = rng.random(A.shape), rng.random(A.shape)
+    t = np.maximum(2.0 * np.minimum(u, 1.0 - u), 1e-12)
+    beta = t ** np.copysign(1.0 / (eta + 1.0), 0.5 - u)  # contracting (eq. 8) or expanding (eq. 9)
+    if mixing.any():
+        beta[:, mixing] = 1.0
+    # Children of -beta are those of beta exchanged: signs are drawn, so that no child sticks to one parent's side.
+    shift = (0.5 * (w < 0.5)) * (1.0 - np.copysign(beta, 0.25 - w)) * (B - A)
+    return np.clip(A + shift, 0.0, 1.0), np.clip(B - shift, 0.0, 1.0)
+
+
+def uniform(A: Array, B: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return children that take every gene from either parent with equal odds (Syswerda 1989)."""
+    swap = rng.random(A.shape) < 0.5
+    return np.where(swap, B, A), np.where(swap, A, B)
+
+
+def n_point(A: Array, B: Array, points: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return children that exchange every second segment between up to `points` cuts (De Jong 1975).
+
+    Cuts fall between genes; two that fall together cancel out, as if there were fewer.
+    """
+    k, dim = A.shape
+    cuts = rng.integers(1, max(dim, 2), (k, points))
+    swap = (np.arange(dim)[None, :, None] >= cuts[:, None, :]).sum(2) % 2 == 1
+    return np.where(swap, B, A), np.where(swap, A, B)
+
+
+# Mutation
+
+
+def mutate(X: Array, genes: Genes, rate: float, eta: float, rng: np.random.Generator) -> None:
+    """Mutate every gene of `X` with probability `rate`, and at least one gene a row, in place.
+
+    Continuous genes and ordered bins move by polynomial mutation (ordered bins by one bin at least), unordered bins are
+    drawn from the others, two-valued ones flip to 0 or 1.
+
+    Args:
+        X: `(n, dim)` fresh chromosomes; copying them would cost more than mutating them.
+        genes: cardinality and order of each gene.
+        rate: probability of a gene to mutate.
+        eta: distribution index; steps get smaller with a greater one (a step has the size of 1/eta).
+        rng: draws `n dim + 2 n` numbers.
+
+    Reference: Deb, Tiwari (2008), Omni-optimizer: a generic evolutionary algorithm for single and multi-objective
+    optimization (highly disruptive polynomial mutation, the one of the NSGA-II code).
+    """
+    U, spare = rng.random(X.shape), rng.random(len(X))
+    at = np.flatnonzero(at_least_one(U, rate, rng))
+    rows, columns = np.divmod(at, max(X.shape[1], 1))
+    drawn = U.take(at)
+    u = np.where(drawn < rate, drawn / max(rate, 1e-300), spare[rows])  # below the rate it is uniform again
+    x, k = X.take(at), np.asarray(genes.cardinality)[columns]
+    # Towards a bound the distribution is squeezed into the room that is left, so nothing is cut off.
+    v, room = 2.0 * np.minimum(u, 1.0 - u), np.where(u < 0.5, x, 1.0 - x)
+    size = 1.0 - (v + (1.0 - v) * (1.0 - room) ** (eta + 1.0)) ** (1.0 / (eta + 1.0))
+    moved = np.clip(np.where(u < 0.5, x - size, x + size), 0.0, 1.0)
+    if k.any():
+        old = bins(x, k)
+        step = np.where(u < 0.5, np.minimum(bins(moved, k), old - 1), np.maximum(bins(moved, k), old + 1))
+        step = np.where(step < 0, 1, np.where(step >= k, k - 2, step))  # at an end the only way is back
+        other = (old + 1 + (u * (k - 1)).astype(np.int64)) % np.maximum(k, 1)  # any bin but the old one
+        new = np.where(unordered(genes)[columns], other, np.maximum(step, 0))
+        centre = np.where(k == 2, new, (new + 0.5) / np.maximum(k, 1))
+        moved = np.where(k == 0, moved, np.where(k == 1, x, centre))
+    X.put(at, moved)

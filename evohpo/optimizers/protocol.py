@@ -1,0 +1,160 @@
+"""What an optimizer is: two methods over arrays, and the few values they exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from evohpo.space import Encoding, Genes, Space
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What became of `k` proposed chromosomes, in the order in which they were proposed.
+
+    All arrays are read-only. A row is told once.
+
+    Attributes:
+        X: `(k, dim)` the chromosomes that were really evaluated: as proposed, or as repaired.
+        F: `(k, m)` fitness, minimised and finite. For a single-objective optimizer `m` is 1.
+        violation: `(k,)` total violation of the outcome constraints, 0 where feasible.
+        steps: `(k,)` the step at which the fitness was measured, 0 where the objective has no steps.
+        failed: `(k,)` trials that gave no result; their fitness is as bad as the worst one seen.
+        numbers: `(k,)` trial numbers; -1 marks a point that this optimizer never proposed (a baseline).
+        keys: what the optimizer attached to each row with `Population(..., keys=...)`, else None.
+    """
+
+    X: Array
+    F: Array
+    violation: Array
+    steps: NDArray[np.int64]
+    failed: NDArray[np.bool_]
+    numbers: NDArray[np.int64]
+    keys: Sequence[Any] = ()
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, index: Any) -> Results:
+        """Return the rows that `index` (a slice, a mask or integers) selects."""
+        rows = np.arange(len(self))[index]
+        keys = [self.keys[i] for i in rows] if len(self.keys) else ()
+        arrays = (a[index] for a in (self.X, self.F, self.violation, self.steps, self.failed, self.numbers))
+        return Results(*arrays, keys)
+
+    @staticmethod
+    def concatenate(parts: Sequence[Results]) -> Results:
+        """Return the rows of all `parts`, one after the other."""
+        arrays = zip(*((r.X, r.F, r.violation, r.steps, r.failed, r.numbers) for r in parts), strict=True)
+        keys = [k for r in parts for k in (r.keys or [None] * len(r))]
+        return Results(*(np.concatenate(a) for a in arrays), keys)
+
+    @staticmethod
+    def none(dim: int, n_objectives: int) -> Results:
+        """Return results of no row."""
+        return Results(
+            np.empty((0, dim)), np.empty((0, n_objectives)), np.empty(0), np.empty(0, np.int64),
+            np.empty(0, np.bool_), np.empty(0, np.int64),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Chromosomes with what their author knows of them. A plain array is a population without lineage.
+
+    Attributes:
+        X: `(k, dim)` chromosomes in [0, 1].
+        parents: `(k, p)` trial numbers of the parents, -1 for none; or None.
+        operator: how they were made, one name for all or one a row, e.g. "sbx".
+        keys: anything, one a row, that comes back in `Results.keys`.
+    """
+
+    X: Array
+    parents: NDArray[np.int64] | None = None
+    operator: str | Sequence[str] | None = None
+    keys: Sequence[Any] | None = None
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """Proposes chromosomes and learns what became of them."""
+
+    def ask(self, n: int) -> Array | Population | None:
+        """Return chromosomes to evaluate: `(k, dim)`, at best `n` rows, all in [0, 1].
+
+        More rows than `n` are queued; fewer are welcome. No row means "tell me something first" (a generation is out),
+        None means "I am done".
+        """
+        ...
+
+    def tell(self, results: Results) -> None:
+        """Learn what became of some of the chromosomes, or of points that were never asked (number -1)."""
+        ...
+
+
+@dataclass(slots=True)
+class Problem:
+    """What an algorithm may know of the task. It never sees a hyperparameter's name unless it asks for the space.
+
+    Attributes:
+        dim: number of genes.
+        genes: gene by gene: `genes.cardinality` (0 for a continuous gene), `genes.ordered`.
+        n_objectives: how many fitness columns it will be told (1 for a single-objective optimizer).
+        n_constraints: how many outcome constraints there are.
+        population: the population the user asked for, or None.
+        workers: how many trials can run at once. An algorithm that uses it is not independent of the machine.
+        budget: how many trials there will be at most, or None.
+        max_steps: the last step of an objective that trains in steps, or None.
+        seed: the study's seed.
+        space: the space, for algorithms with an interest in it.
+        encoding: the bound encoding: `encoding.decode(X)`, `encoding.encode(configs)`.
+        known: results told that this optimizer never proposed (baselines, warm starts); it grows as they come.
+    """
+
+    dim: int
+    genes: Genes
+    n_objectives: int = 1
+    n_constraints: int = 0
+    population: int | None = None
+    workers: int = 1
+    budget: int | None = None
+    max_steps: int | None = None
+    seed: int = 0
+    space: Space | None = None
+    encoding: Any = None
+    known: Results = field(default=None)  # type: ignore[assignment]  # filled below, when the shape is known
+
+    def __post_init__(self) -> None:
+        if self.known is None:
+            self.known = Results.none(self.dim, self.n_objectives)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What an optimizer declares of itself; the study does for it whatever it cannot do.
+
+    Attributes:
+        objectives: "multi" if it takes several fitness columns; "single" sees a scalarisation.
+        constraints: True if it reads `violation`; False sees infeasible trials ranked behind all feasible ones.
+        encoding: the encoding it wants its chromosomes in, `Real()` if None.
+        fidelity: True if it wants the result of every rung, not only of the last step.
+        told: what `yield` gives back to a generator: "fitness", the array F (`(k,)`, or `(k, m)` with several
+            objectives), or "results", the whole `Results` in the order of the population.
+        finite: True if it ends by itself, so that no budget is needed (a grid).
+        reference: the paper or library it comes from.
+    """
+
+    objectives: Literal["single", "multi"] = "single"
+    constraints: bool = False
+    encoding: Encoding | None = None
+    fidelity: bool = False
+    told: Literal["fitness", "results"] = "fitness"
+    finite: bool = False
+    reference: str = ""

@@ -1,0 +1,93 @@
+"""Particle swarm optimization with constriction coefficients.
+
+Reference: Kennedy, Eberhart (1995), Particle swarm optimization; Clerc, Kennedy (2002), The particle swarm: explosion,
+stability, and convergence; Bratton, Kennedy (2007), Defining a standard for particle swarm optimization.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from evohpo.errors import UsageError
+from evohpo.optimizers.operators import Integers, no_worse, order, reflect, unordered, where
+from evohpo.optimizers.protocol import Population, Problem, Results
+from evohpo.optimizers.registry import optimizer
+from evohpo.optimizers.start import start
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+@optimizer("pso", constraints=True, told="results", reference="Kennedy, Eberhart (1995); Clerc, Kennedy (2002)")
+def pso(
+    problem: Problem,
+    rng: np.random.Generator,
+    *,
+    population: int = 20,
+    topology: Literal["global", "ring"] = "global",
+    neighborhood_size: int = 3,
+    inertia: float = 0.7298,
+    cognitive: float = 1.49618,
+    social: float = 1.49618,
+    max_velocity: float = 0.2,
+) -> Generator[Population, Results, None]:
+    """Every particle is drawn to the best place it has seen and to the best one its neighbours have seen.
+
+    A particle that leaves [0, 1] is reflected and its velocity turned round in that gene. Unordered genes have no
+    velocity: each is kept, or copied from one of the two best places, or (once a chromosome, on average) drawn anew.
+
+    Args:
+        problem: the task.
+        rng: the source of all draws.
+        population: particles, 1 or more.
+        topology: who is a neighbour: everyone ("global", converges fast), or those next to a particle ("ring").
+        neighborhood_size: how many particles, itself included, a neighbourhood of the ring has.
+        inertia: share of the velocity that is kept; the default is the constriction coefficient chi.
+        cognitive: greatest pull to the particle's own best place; the default is chi * 2.05.
+        social: greatest pull to the neighbourhood's best place; the default is chi * 2.05.
+        max_velocity: greatest step a gene makes in one generation, as a share of its range.
+
+    Raises:
+        UsageError: an unknown topology, or an empty neighbourhood.
+    """
+    if topology not in ("global", "ring"):
+        raise UsageError(f"topology = {topology!r}: choose 'global' or 'ring'")
+    if neighborhood_size < 1:
+        raise UsageError(
+            f"neighborhood_size = {neighborhood_size!r}: a particle counts as its own neighbour, give 1 or more"
+        )
+    n, dim, whole = population, problem.dim, unordered(problem.genes)
+    size = n if topology == "global" else min(neighborhood_size, n)
+
+    best = yield from start(problem, rng, n)
+    X = best.X
+    V = rng.uniform(-1.0, 1.0, (n, dim)) * max_velocity
+    while True:
+        leader = best.X[_leaders(order(best), size)]
+        pull = cognitive * rng.random((n, dim)) * (best.X - X) + social * rng.random((n, dim)) * (leader - X)
+        V = np.clip(inertia * V + pull, -max_velocity, max_velocity)  # chi is multiplied in
+        moved = X + V
+        V = np.where((moved < 0.0) | (moved > 1.0), -V, V)
+        moved = reflect(moved)
+        if whole.any():
+            u, fresh = rng.random((n, dim)), rng.random((n, dim))
+            rare = 1.0 / dim
+            copied = np.where(u < 0.35, best.X, np.where(u < 0.7, leader, X))
+            moved = np.where(whole, np.where(u > 1.0 - min(rare, 0.3), fresh, copied), moved)
+        X = moved
+
+        told = yield Population(X, parents=best.numbers[:, None], operator="flight")
+        best = where(no_worse(told, best), told, best)
+
+
+def _leaders(best_first: Integers, size: int) -> Integers:
+    """Return `(n,)`: for each particle the best one among `size` neighbours on a ring around it."""
+    n = len(best_first)
+    if size >= n:
+        return np.full(n, best_first[0])
+    rank = np.empty(n, np.int64)
+    rank[best_first] = np.arange(n)
+    around = np.stack([np.roll(rank, shift) for shift in range(-(size // 2), size - size // 2)])
+    return np.asarray(best_first[around.min(0)])

@@ -1,0 +1,40 @@
+"""The first population of every generational algorithm, and what is done with points that were known before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evohpo.errors import UsageError
+from evohpo.optimizers.operators import order
+from evohpo.optimizers.protocol import Array, Population, Problem, Results
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+def latin_hypercube(n: int, dim: int, rng: np.random.Generator) -> Array:
+    """Return `(n, dim)` points of which every gene visits each of `n` equal strata of [0, 1] once.
+
+    Raises:
+        UsageError: `n`, the population, is below 1.
+
+    Reference: McKay, Beckman, Conover (1979), A comparison of three methods for selecting values of input variables.
+    """
+    if n < 1:
+        raise UsageError(f"population = {n}: a generation has at least 1 individual")
+    strata = rng.permuted(np.tile(np.arange(n), (dim, 1)), axis=1).T
+    return np.asarray((strata + rng.random((n, dim))) / n)
+
+
+def start(problem: Problem, rng: np.random.Generator, n: int) -> Generator[Population, Results, Results]:
+    """Yield a Latin hypercube of `n` rows and return the best `n` of its results and of all that was known before.
+
+    Without known points the results keep the order of the rows. Use it as `told = yield from start(problem, rng, n)`.
+    """
+    told = yield Population(latin_hypercube(n, problem.dim, rng), operator="latin hypercube")
+    if not len(problem.known):
+        return told
+    both = Results.concatenate([told, problem.known])
+    return both.take(order(both)[: len(told)])

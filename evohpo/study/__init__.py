@@ -1,0 +1,6 @@
+"""The study: what was proposed, what came of it, and the journal that remembers it all."""
+
+from evohpo.study.stop import Stop
+from evohpo.study.study import Study, load
+
+__all__ = ["Stop", "Study", "load"]

@@ -1,0 +1,228 @@
+"""Every change of a study: applied in memory, written to the journal, and applied the same way when the journal is read."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evohpo.errors import StoreError
+from evohpo.optimizers.protocol import Population
+from evohpo.study.conversation import Conversation, Proposal
+from evohpo.study.journal import Journal, Record
+from evohpo.study.ledger import Ledger
+from evohpo.trials.trial import Status, Trial
+
+if TYPE_CHECKING:
+    from evohpo.optimizers.registry import Resolved
+    from evohpo.study.seeds import Seeds
+    from evohpo.study.settings import Settings
+
+SHARED = ("metrics", "fitness", "violation", "steps", "error", "kind")  # what a duplicate takes over
+
+
+class Chronicle:
+    """The one place where trials change.
+
+    Attributes:
+        ledger: the trials.
+        conversation: the talk with the optimizer.
+        initial: configurations to try before the optimizer is asked.
+        journal: where events go, None for a study in memory.
+    """
+
+    def __init__(self, settings: Settings, seeds: Seeds, resolved: Resolved | None, journal: Journal | None) -> None:
+        self.settings, self.goals, self.journal = settings, settings.goals, journal
+        self.ledger = Ledger(single=len(settings.goals.objectives) == 1)
+        self.conversation = Conversation(resolved, settings, seeds, self.ledger, self.write)
+        self.initial: deque[dict[str, Any]] = deque()
+        if journal is not None:
+            for record in journal.events():
+                self._apply(record)
+
+    # ---- changes
+
+    def begin(self, facts: dict[str, Any]) -> None:
+        """Fix what the optimizer is started with, the first time only."""
+        if not self.conversation.facts:
+            self.conversation.facts = facts
+            self.write("begin", None, facts)
+
+    def try_first(self, configs: list[dict[str, Any]]) -> None:
+        """Put configurations before everything the optimizer will propose."""
+        if configs:
+            self.initial.extend(configs)
+            self.write("initial", None, configs)
+
+    def start(self, proposal: Proposal, initial: bool = False) -> Trial:
+        """Make the next proposal a trial."""
+        trial = self._start(proposal, initial)
+        self.write("start", trial.number)
+        return trial
+
+    def share_or_run(self, trial: Trial) -> None:
+        """Give a trial the result of an earlier one with the same configuration, or mark it as running."""
+        if self.settings.duplicates == "reuse":
+            original = self.ledger.twin(trial, self.settings.space.key(trial.params))
+            if original is not None and original is not trial:
+                if original.ended:
+                    self._share(trial, original)
+                else:
+                    self.ledger.park(trial, original)
+                return
+        self.ledger.reused_in_a_row = 0
+        self.ledger.move(trial, Status.RUNNING)
+
+    def resume(self) -> list[Trial]:
+        """Return the trials an earlier process left unfinished, each set running, in order; duplicates are shared.
+
+        They start from their first step again: the process that held them is gone.
+        """
+        for trial in self.ledger.unfinished:
+            if trial.reports:
+                self._again(trial)
+                self.write("again", trial.number)
+            self.share_or_run(trial)
+        return [t for t in self.ledger.unfinished if t.status is Status.RUNNING]
+
+    def finish(self, trial: Trial, facts: dict[str, Any]) -> None:
+        """End a trial; `facts` are fields of `Trial`. Duplicates that waited for it end with it."""
+        status = facts["status"]
+        if self.journal is not None:
+            self.write("end", trial.number, {k: v for k, v in facts.items() if v not in ("", {}, 0, 0.0)})
+        for twin in self._finish(trial, status, facts):
+            self._share(twin, trial)
+
+    def report(self, trial: Trial, step: int, metrics: dict[str, Any]) -> None:
+        """Record an intermediate result and make it durable."""
+        self._report(trial, step, metrics)
+        self.write("report", trial.number, [step, metrics])
+        self.commit()
+
+    def attach(self, params: dict[str, Any], metrics: dict[str, Any], label: str) -> Trial:
+        """Add a trial measured elsewhere."""
+        trial = self._attach(params, metrics, label)
+        self.write("attach", trial.number, {"params": params, "metrics": metrics, "label": label})
+        return trial
+
+    def _share(self, trial: Trial, original: Trial) -> None:
+        self.ledger.reused_in_a_row += 1
+        facts = {name: getattr(original, name) for name in SHARED} | {
+            "status": original.status,
+            "job": f"reused {original.number}",
+        }
+        self.finish(trial, facts)
+
+    # ---- the same, live and on reading
+
+    def _start(self, proposal: Proposal, initial: bool) -> Trial:
+        trial = Trial(
+            len(self.ledger.trials), proposal.params, proposal.generation, label="initial" if initial else "",
+            parents=proposal.parents, operator=proposal.operator, x=proposal.x, asked=not initial,
+        )  # fmt: skip
+        self.ledger.add(trial)
+        if initial:
+            self.initial.popleft()
+        else:
+            self.conversation.take(trial)
+        return trial
+
+    def _finish(self, trial: Trial, status: Status, facts: dict[str, Any]) -> list[Trial]:
+        for name, value in facts.items():
+            if name != "status":
+                setattr(trial, name, value)
+        if status is not Status.FAILED and trial.fitness is None:
+            trial.fitness = self.goals.fitness(trial.metrics)
+            trial.violation = self.goals.violation(trial.metrics) if self.goals.constraints else 0.0
+        twins = self.ledger.end(trial, status)
+        self.conversation.ended(trial)
+        return twins
+
+    def _report(self, trial: Trial, step: int, metrics: dict[str, Any]) -> None:
+        if trial.reports is None:
+            trial.reports = []
+        trial.reports.append((step, metrics))
+        trial.steps = step
+
+    def _again(self, trial: Trial) -> None:
+        trial.reports, trial.steps = None, 0
+
+    def _attach(self, params: dict[str, Any], metrics: dict[str, Any], label: str) -> Trial:
+        trial = Trial(len(self.ledger.trials), params, label=label)
+        self.ledger.add(trial)
+        self.ledger.attached += 1
+        self.ledger.remember(trial, self.settings.space.key(params))
+        self._finish(trial, Status.COMPLETED, {"metrics": metrics})
+        return trial
+
+    def _apply(self, record: Record) -> None:
+        """Do what an event says happened."""
+        kind, number, data, rows = record
+        trials = self.ledger.trials
+        if kind == "begin":
+            self.conversation.facts = data
+        elif kind == "initial":
+            self.initial.extend(data)
+        elif kind == "ask":
+            self._apply_ask(data, rows)
+        elif kind == "tell":
+            self.conversation.recorded(data)
+        elif kind == "start":
+            initial = bool(self.initial)
+            trial = self._start(Proposal(None, self.initial[0], 0) if initial else self.conversation.queue[0], initial)
+            self.ledger.remember(trial, self.settings.space.key(trial.params))
+            self.ledger.move(trial, Status.RUNNING)
+        elif kind == "report":
+            assert number is not None
+            self._report(trials[number], *data)
+        elif kind == "again":
+            assert number is not None
+            self._again(trials[number])
+        elif kind == "end":
+            assert number is not None
+            status = Status(data["status"])
+            facts = data | {"fitness": tuple(data["fitness"])} if "fitness" in data else data
+            self._finish(trials[number], status, facts)
+        elif kind == "attach":
+            self._attach(data["params"], data["metrics"], data["label"])
+        elif kind == "restart":
+            self.conversation.restarted()
+        else:
+            raise StoreError(f"unknown event {kind!r}; the study was written by another version of evohpo")
+
+    def _apply_ask(self, data: dict[str, Any], rows: bytes | None) -> None:
+        params = data["params"]
+        matrix = None if rows is None else np.frombuffer(rows).reshape(len(params), -1)
+        parents = data.get("parents")
+        population = Population(
+            matrix if matrix is not None else params,
+            None if parents is None else np.asarray(parents, np.int64),
+            data.get("operator"),
+        )
+        self.conversation.enqueue(matrix, params, data["generation"], data["size"], population)
+        self.conversation.recorded((data["n"], matrix))
+
+    # ---- the file
+
+    def write(self, kind: str, number: int | None = None, data: Any = None, rows: bytes | None = None) -> None:
+        """Append an event; a study opened for reading takes the writer's place first.
+
+        Raises:
+            StoreError: somebody else wrote to the store since it was opened.
+        """
+        if self.journal is None:
+            return
+        if not self.journal.writing:
+            self.journal = self.journal.reopen_for_writing()
+        self.journal.append(kind, number, data, rows)
+
+    def commit(self) -> None:
+        """Make everything written durable."""
+        if self.journal is not None:
+            self.journal.commit()
+
+    def close(self) -> None:
+        """Release the store."""
+        if self.journal is not None:
+            self.journal.close()

@@ -1,0 +1,366 @@
+"""The talk between a study and its optimizer: what was asked, what was told, in which order, and the same again on resume."""
+
+from __future__ import annotations
+
+import heapq
+import warnings
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
+from evohpo.optimizers.protocol import Array, Optimizer, Population, Problem, Results, Traits
+from evohpo.space import Configs, Real
+from evohpo.trials.fitness import Fitness
+from evohpo.trials.trial import Trial
+
+if TYPE_CHECKING:
+    from evohpo.optimizers.registry import Resolved
+    from evohpo.study.ledger import Ledger
+    from evohpo.study.seeds import Seeds
+    from evohpo.study.settings import Settings
+
+TOLERANCE = 1e-9  # linear algebra differs in the last bits between machines
+GENERATION = 20  # trials that count as one generation where neither the user nor the optimizer says
+
+Write: TypeAlias = Callable[..., None]
+Call: TypeAlias = (
+    "tuple[int, Array | None] | list[int]"  # an ask (n, rows; no rows: configurations) or a tell (numbers)
+)
+
+
+class ReplayMismatch(EvohpoWarning):
+    """On resume an optimizer proposed something else than it had; it was started afresh and told all that is known."""
+
+
+@dataclass(slots=True)
+class Proposal:
+    """One row an optimizer gave, decoded and repaired, not yet a trial."""
+
+    x: Array | None
+    params: dict[str, Any]
+    generation: int
+    parents: tuple[int, ...] = ()
+    operator: str = ""
+    key: Any = None
+
+
+class Conversation:
+    """Asks an optimizer for proposals, queues them, and tells it what became of them.
+
+    Order of telling: results are told in the order of their numbers while the optimizer waits for a generation, so that
+    the table does not depend on which worker was quicker. An optimizer that proposes although results are out is told
+    whatever has ended. With `lookahead=L`, trial k is proposed when exactly the trials up to k - L have been told.
+    """
+
+    def __init__(
+        self, resolved: Resolved | None, settings: Settings, seeds: Seeds, ledger: Ledger, write: Write
+    ) -> None:
+        self.resolved, self.settings, self.ledger = resolved, settings, ledger
+        self.lookahead = settings.lookahead
+        self.queue: deque[Proposal] = deque()
+        self.done = False
+        self.facts: dict[str, Any] = {}  # budget, workers, max_steps: what the optimizer is started with
+        self._seeds, self._write = seeds, write
+        encoding = (resolved.traits.encoding or Real()) if resolved is not None else None
+        # an optimizer that proposes configurations has no matrix; a study opened for reading only has no optimizer
+        self.codec = None if encoding is None or isinstance(encoding, Configs) else encoding.bind(settings.space)
+        self._fitness = self._new_fitness()
+        self._problem: Problem | None = None
+        self._optimizer: Optimizer | None = None
+        self._untold: list[int] = []  # a heap of numbers
+        self._frontier = 0  # every trial below has ended
+        self._keys: dict[int, Any] = {}
+        self._calls: list[Call] = []  # recorded by an earlier process, not yet replayed
+        self._restarts = 0
+        self._own_from = 0  # first trial since the optimizer was last started afresh
+        self._generations_before = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Start counting afresh, as a fresh optimizer does."""
+        self._rows = 0  # asked
+        self._outstanding = 0  # own rows asked and not yet told
+        self._steady = False
+
+    # ---- proposals
+
+    def peek(self, n: int) -> Proposal | None:
+        """Return the next proposal without taking it, asking for up to `n` if there is none; None if there is none now."""
+        if not self.queue and not self._propose(n):
+            return None
+        return self.queue[0]
+
+    def take(self, trial: Trial) -> None:
+        """The first proposal has become `trial`."""
+        proposal = self.queue.popleft()
+        if proposal.key is not None:
+            self._keys[trial.number] = proposal.key
+
+    def ended(self, trial: Trial) -> None:
+        """Remember to tell `trial`."""
+        heapq.heappush(self._untold, trial.number)
+
+    def _propose(self, n: int) -> bool:
+        if self.done:
+            return False
+        optimizer = self._started()
+        if self.lookahead is not None:
+            return self._propose_in_lockstep(optimizer, self.lookahead)
+        self._tell(self._ready())
+        return self._ask(optimizer, n)
+
+    def _propose_in_lockstep(self, optimizer: Optimizer, lookahead: int) -> bool:
+        due = len(self.ledger.trials) - lookahead
+        self._advance()
+        if due >= self._frontier:
+            return False
+        while self._untold and self._untold[0] <= due:
+            self._tell([heapq.heappop(self._untold)])
+        while not self._ask(optimizer, 1):  # it wants more: one at a time, so that timing cannot matter
+            if self.done or not self._untold or self._untold[0] >= self._frontier:
+                return False
+            self._tell([heapq.heappop(self._untold)])
+        return True
+
+    def _ask(self, optimizer: Optimizer, n: int) -> bool:
+        answer = self._guard("ask", optimizer.ask, n)
+        if answer is None:
+            self.done = True
+            return False
+        population = answer if isinstance(answer, Population) else Population(answer)
+        if not len(population.X):
+            return False
+        rows = None if self.codec is None else np.ascontiguousarray(population.X, dtype=np.float64)
+        generation, size = self._generation(optimizer, len(population.X))
+        first = len(self.queue)
+        configs = [self.settings.space.validate(c) for c in population.X] if rows is None else None
+        self.enqueue(rows, configs, generation, size, population)
+        data: dict[str, Any] = {"n": n, "generation": generation, "size": size}
+        new = [self.queue[i] for i in range(first, len(self.queue))]
+        data["params"] = [p.params for p in new]
+        if population.parents is not None:
+            data["parents"] = population.parents.tolist()
+        if population.operator is not None:
+            data["operator"] = (
+                population.operator if isinstance(population.operator, str) else list(population.operator)
+            )
+        self._write("ask", None, data, None if rows is None else rows.tobytes())
+        return True
+
+    def enqueue(
+        self,
+        rows: Array | None,
+        configs: list[dict[str, Any]] | None,
+        generation: int,
+        size: int,
+        population: Population,
+    ) -> None:
+        """Put proposals into the queue: rows are repaired and decoded, unless their configurations are given."""
+        if self._outstanding:
+            self._steady = True
+        X: Sequence[Any]
+        if rows is None:
+            assert configs is not None
+            X = [None] * len(configs)
+        elif self.codec is None or self.resolved is None:
+            X = rows  # opened for reading only
+        else:
+            X, _ = self.codec.repair(rows)
+            X = self.codec.snap(X) if self.resolved.repaired else X
+            configs = self.codec.decode(X) if configs is None else configs
+        assert configs is not None
+        k = len(configs)
+        parents = population.parents.tolist() if population.parents is not None else [()] * k
+        operator = (
+            [population.operator] * k if isinstance(population.operator, str) else population.operator or [""] * k
+        )
+        keys = population.keys if population.keys is not None else [None] * k
+        explicit = size > 0
+        for i in range(k):
+            g = generation if explicit else (self._rows + i) // self._size + self._generations_before
+            if not explicit:
+                self.ledger.open_generation(g, self._size)
+            lineage = tuple(p for p in parents[i] if p >= 0)
+            self.queue.append(Proposal(X[i], configs[i], g, lineage, operator[i], keys[i]))
+        if explicit:
+            self.ledger.open_generation(generation, size)
+        self._rows += k
+        self._outstanding += k
+
+    @property
+    def _size(self) -> int:
+        return self.settings.population or GENERATION
+
+    def _generation(self, optimizer: Optimizer, k: int) -> tuple[int, int]:
+        """Return the generation of the rows just given and its size; size 0 where the optimizer doesn't count generations."""
+        own = getattr(optimizer, "generation", None)
+        return (self._generations_before + own, k) if isinstance(own, int) else (0, 0)
+
+    # ---- results
+
+    def _advance(self) -> None:
+        trials = self.ledger.trials
+        while self._frontier < len(trials) and trials[self._frontier].ended:
+            self._frontier += 1
+
+    def _ready(self) -> list[int]:
+        """Take what can be told now: everything that ended, or only what has no unfinished trial before it."""
+        if self._steady:
+            numbers, self._untold = sorted(self._untold), []
+            return numbers
+        self._advance()
+        numbers = []
+        while self._untold and self._untold[0] < self._frontier:
+            numbers.append(heapq.heappop(self._untold))
+        return numbers
+
+    def _tell(self, numbers: list[int]) -> None:
+        if numbers:
+            assert self._optimizer is not None
+            self._write("tell", None, numbers)
+            self._guard("tell", self._optimizer.tell, self._results(numbers))
+
+    def _results(self, numbers: list[int]) -> Results:
+        trials = [self.ledger.trials[n] for n in numbers]
+        F, violation = self._fitness(trials)
+        own = np.array([t.asked and t.number >= self._own_from for t in trials])
+        self._outstanding -= int(own.sum())
+        X: Any
+        if self.codec is None:
+            X = [t.params for t in trials]
+        else:
+            X = np.array([self._chromosome(t) for t in trials]).reshape(len(trials), self.codec.dim)
+        arrays = (
+            X, F, violation, np.array([t.steps for t in trials]), np.array([t.failed for t in trials]),
+            np.where(own, np.array(numbers), -1),
+        )  # fmt: skip
+        for array in arrays:
+            if isinstance(array, np.ndarray):
+                array.setflags(write=False)
+        return Results(*arrays, [self._keys.pop(n, None) for n in numbers])
+
+    def _chromosome(self, trial: Trial) -> Array:
+        if trial.x is None:
+            assert self.codec is not None
+            trial.x = self.codec.encode([trial.params])[0]
+        assert trial.x is not None
+        return trial.x
+
+    def _new_fitness(self) -> Fitness:
+        traits = self.resolved.traits if self.resolved is not None else Traits()
+        return Fitness(self.settings.goals, traits.objectives == "single", traits.constraints, self._seeds.weights)
+
+    def _guard(self, call: str, function: Callable[..., Any], argument: Any) -> Any:
+        try:
+            return function(argument)
+        except EvohpoError:
+            raise
+        except Exception as error:
+            message = f"optimizer {self.settings.optimizer['name']!r} raised {type(error).__name__} in {call}: {error}"
+            raise OptimizerError(message) from error
+
+    # ---- replay
+
+    def recorded(self, call: Call) -> None:
+        """Remember a call that an earlier process made; it is replayed before the next new one."""
+        self._calls.append(call)
+        if isinstance(call, list):
+            told = set(call)
+            self._untold = [n for n in self._untold if n not in told]
+            heapq.heapify(self._untold)
+            trials = self.ledger.trials
+            self._outstanding -= sum(trials[n].asked and n >= self._own_from for n in call)
+
+    def restarted(self) -> None:
+        """Start afresh: nothing is outstanding, everything that ended is untold."""
+        self._restarts += 1
+        self._own_from = len(self.ledger.trials)
+        self._generations_before = 1 + max((t.generation for t in self.ledger.trials), default=-1)
+        self._fitness = self._new_fitness()
+        self._calls, self._keys, self._optimizer, self.done = [], {}, None, False
+        self.queue.clear()
+        self._untold = [t.number for t in self.ledger.trials if t.ended]
+        self._forget()
+
+    def _started(self) -> Optimizer:
+        """Return the optimizer, started and brought to where the study stands."""
+        if self._optimizer is not None:
+            return self._optimizer
+        name = self.settings.optimizer["name"]
+        if self.resolved is None:
+            raise UsageError(
+                f"this study's optimizer {name!r} is your own code: open it with load(path, optimizer=...) to go on"
+            )
+        self._optimizer = self._guard("its start", lambda problem: self._start(problem), self._new_problem())
+        if self._calls and (mismatch := self._replay(self._optimizer)):
+            warnings.warn(f"{mismatch}; a fresh optimizer goes on with all results known", ReplayMismatch, stacklevel=6)
+            self.restarted()
+            self._write("restart", None, self._restarts)
+            return self._started()
+        return self._optimizer
+
+    def _start(self, problem: Problem) -> Optimizer:
+        assert self.resolved is not None
+        return self.resolved.start(problem, self._seeds.optimizer(self._restarts))
+
+    def _new_problem(self) -> Problem:
+        assert self.resolved is not None
+        goals, codec = self.settings.goals, self.codec
+        single = self.resolved.traits.objectives == "single"
+        return Problem(
+            dim=codec.dim if codec is not None else 0,
+            genes=codec.genes if codec is not None else Configs().bind(self.settings.space).genes,
+            n_objectives=1 if single else len(goals.objectives),
+            n_constraints=len(goals.constraints),
+            population=self.settings.population,
+            seed=self.settings.seed,
+            space=self.settings.space,
+            encoding=codec,
+            **self.facts,
+        )
+
+    def _replay(self, optimizer: Optimizer) -> str:
+        """Make the recorded calls; return where a proposal differs, or ""."""
+        calls, self._calls = self._calls, []
+        outstanding = self._outstanding
+        own = [t for t in self.ledger.trials[self._own_from :] if t.asked]
+        waiting = list(self.queue)
+        row = 0
+        for call in calls:
+            if isinstance(call, list):
+                self._guard("tell", optimizer.tell, self._results(call))
+                continue
+            n, recorded = call
+            answer = self._guard("ask", optimizer.ask, n)
+            population = answer if isinstance(answer, Population) else Population(() if answer is None else answer)
+            where = f"optimizer {self.settings.optimizer['name']!r} does not repeat itself: "
+            if recorded is not None and (at := _difference(population.X, recorded)):
+                number = own[row + at[0]].number if row + at[0] < len(own) else len(self.ledger.trials)
+                gene = (
+                    f"the gene of {self.codec.genes.parameter[at[1]]!r}"
+                    if self.codec and at[1] >= 0
+                    else "size of population"
+                )
+                return f"{where}trial {number} differs in {gene}"
+            for key in population.keys if population.keys is not None else [None] * len(population.X):
+                if row < len(own):
+                    if key is not None:
+                        self._keys[own[row].number] = key
+                else:
+                    waiting[row - len(own)].key = key
+                row += 1
+        self._outstanding = outstanding
+        return ""
+
+
+def _difference(X: Any, recorded: Array) -> tuple[int, int] | None:
+    """Return row and gene of the first difference, gene -1 for another number of rows; None if there is none."""
+    X = np.asarray(X, float).reshape(len(X), -1)
+    if X.shape != recorded.shape:
+        return min(len(X), len(recorded)), -1
+    far = np.argwhere(np.abs(X - recorded) > TOLERANCE)
+    return (int(far[0][0]), int(far[0][1])) if len(far) else None

@@ -1,0 +1,147 @@
+"""The ledger: all trials of a study, and what is known of them at a glance, each kept up to date in O(1) a trial."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from evohpo.trials.trial import Status, Trial
+
+REPEATABLE = {"raised", "value", "timeout", "memory"}  # failures that would only happen again
+
+
+class Ledger:
+    """Trials in the order of their numbers, with counts, the best one, and progress by generation.
+
+    Attributes:
+        trials: every trial handed out, attached or reused.
+        counts: trials by status.
+        steps: steps of all trials together.
+        cost: sum of the metric named "cost".
+        best: the best trial of a single objective: feasible before infeasible, then by fitness, then the earlier number.
+        succeeded: trials that ended with a result.
+        attached: trials that the user brought with their results.
+        reused_in_a_row: how many of the last trials in a row only repeated earlier ones.
+        fresh: trials that ended since somebody last emptied this list (the loop does, for its stop rules).
+        history: by completed generation, the best feasible fitness up to its end (None where there is none yet). With
+            several objectives, minus the generation of the front's newest member: it falls when the front moves.
+    """
+
+    def __init__(self, single: bool) -> None:
+        self.trials: list[Trial] = []
+        self.counts: dict[Status, int] = dict.fromkeys(Status, 0)
+        self.steps = 0
+        self.cost = 0.0
+        self.best: Trial | None = None
+        self.succeeded = 0
+        self.attached = 0
+        self.fresh: list[Trial] = []
+        self.reused_in_a_row = 0
+        self.history: list[float | None] = []
+        self._single = single
+        self._by_key: dict[Any, int] = {}
+        self._twins: dict[int, list[Trial]] = {}
+        self.parked = 0  # duplicates that wait for the end of the trial they repeat
+        self._sizes: dict[int, int] = {}
+        self._ended: Counter[int] = Counter()
+        self._results: list[Trial] = []  # feasible results, for the front
+
+    def add(self, trial: Trial) -> None:
+        """Take in a trial that was just handed out; its number is the next one."""
+        self.trials.append(trial)
+        self.counts[trial.status] += 1
+
+    def move(self, trial: Trial, status: Status) -> None:
+        """Change the status of a trial that has not ended."""
+        self.counts[trial.status] -= 1
+        self.counts[status] += 1
+        trial.status = status
+
+    def end(self, trial: Trial, status: Status) -> list[Trial]:
+        """Book a trial whose result fields are filled; return the duplicates that waited for it."""
+        self.move(trial, status)
+        self.steps += trial.steps
+        self.succeeded += not trial.failed
+        self.fresh.append(trial)
+        cost = trial.metrics.get("cost", 0.0)
+        self.cost += cost if isinstance(cost, float) else 0.0
+        if self._single and trial.fitness is not None and (self.best is None or _rank(trial) < _rank(self.best)):
+            self.best = trial
+        self._count(trial)
+        twins = self._twins.pop(trial.number, [])
+        self.parked -= len(twins)
+        return twins
+
+    # ---- duplicates
+
+    def twin(self, trial: Trial, key: Any) -> Trial | None:
+        """Return the earlier trial with the same configuration whose result `trial` can share, or None."""
+        number = self._by_key.get(key)
+        if number is None:
+            self._by_key[key] = trial.number
+            return None
+        original = self.trials[number]
+        if original.failed and original.kind not in REPEATABLE:
+            self._by_key[key] = trial.number
+            return None
+        return original
+
+    def remember(self, trial: Trial, key: Any) -> None:
+        """Let later duplicates of `trial` share its result."""
+        self._by_key.setdefault(key, trial.number)
+
+    def park(self, trial: Trial, original: Trial) -> None:
+        """Let `trial` wait for the end of `original`."""
+        self._twins.setdefault(original.number, []).append(trial)
+        self.parked += 1
+
+    # ---- generations
+
+    def open_generation(self, generation: int, size: int) -> None:
+        """Say how many trials `generation` will have."""
+        self._sizes[generation] = size
+
+    def _count(self, trial: Trial) -> None:
+        if trial.feasible and not self._single:
+            self._results.append(trial)
+        if not trial.asked:
+            return
+        self._ended[trial.generation] += 1
+        while (g := len(self.history)) in self._sizes and self._ended[g] >= self._sizes[g]:
+            self.history.append(self._progress())
+
+    def _progress(self) -> float | None:
+        if self._single:
+            best = self.best
+            return best.fitness[0] if best is not None and best.feasible and best.fitness is not None else None
+        return -float(max(t.generation for t in self.front)) if self._results else None
+
+    @property
+    def front(self) -> list[Trial]:
+        """Feasible trials that no other one dominates, in the order of their numbers; for several objectives."""
+        from evohpo.trials import pareto
+
+        if not self._results:
+            return []
+        mask = pareto.front(np.array([t.fitness for t in self._results]))
+        return sorted((t for t, keep in zip(self._results, mask, strict=True) if keep), key=lambda t: t.number)
+
+    @property
+    def unfinished(self) -> list[Trial]:
+        """Trials that were handed out and have not ended, in order; duplicates that wait for another are not among them."""
+        if sum(self.counts[s] for s in (Status.WAITING, Status.RUNNING, Status.PAUSED)) == 0:
+            return []
+        parked = {t.number for twins in self._twins.values() for t in twins}
+        return [t for t in self.trials if not t.ended and t.number not in parked]
+
+    @property
+    def ended(self) -> int:
+        """How many trials have ended."""
+        return self.counts[Status.COMPLETED] + self.counts[Status.STOPPED] + self.counts[Status.FAILED]
+
+
+def _rank(trial: Trial) -> tuple[float, float, int]:
+    assert trial.fitness is not None
+    return trial.violation, trial.fitness[0], trial.number

@@ -1,0 +1,457 @@
+"""The study: it sits between optimizer and objective, and remembers everything."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from evohpo.errors import EvohpoWarning, IllegalValue, StoreError, UsageError
+from evohpo.optimizers.registry import Resolved, resolve, use
+from evohpo.pruners import Decision, Pruner
+from evohpo.space import Space
+from evohpo.study import journal as journals
+from evohpo.study.chronicle import Chronicle
+from evohpo.study.conversation import GENERATION, Proposal
+from evohpo.study.journal import Journal
+from evohpo.study.seeds import Seeds, draw
+from evohpo.study.settings import Settings
+from evohpo.trials.goals import Goals
+from evohpo.trials.trial import Status, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evohpo.study.stop import Reason
+
+
+class Study:
+    """A search in progress: ask it for trials, tell it what became of them, read what was learned.
+
+    Args:
+        space: what is searched.
+        maximize: a metric or several to be made large.
+        minimize: a metric or several to be made small; at least one objective is required.
+        constraints: outcome constraints such as "accuracy >= 0.85".
+        optimizer: a registered name, `evohpo.use(...)`, a class, a generator or search function, or a live object.
+        pruner: decides at each report whether a trial goes on.
+        population: trials a generation; None leaves it to the optimizer.
+        initial: configurations to try first; partial ones are completed.
+        duplicates: "reuse" gives a repeated configuration the earlier result, "evaluate" measures it again.
+        lookahead: trial k is proposed when all trials up to k - lookahead have ended and been told in order.
+        seed: root of all randomness; drawn and recorded where not given.
+        store: path of the file that makes the study durable; an existing study there goes on.
+        name: a name for people.
+        owner: whose study it is.
+        description: what it is about.
+        notes: plain JSON data to keep with the study.
+
+    Raises:
+        UsageError: an argument that makes no sense, or a store with another study.
+        StoreError: a store that cannot be read or written.
+
+    Example:
+        >>> study = Study({"x": Continuous(-1, 1)}, minimize="loss", optimizer="random", seed=1)
+        >>> for trial in study.ask(3):
+        ...     study.tell(trial, {"loss": trial.params["x"] ** 2})
+        >>> study.best.number
+        1
+    """
+
+    def __init__(
+        self, space: Space | Mapping[str, Any], *, maximize: str | Iterable[str] | None = None,
+        minimize: str | Iterable[str] | None = None, constraints: Iterable[str] = (), optimizer: Any = "auto",
+        pruner: Pruner | None = None, population: int | None = None, initial: Iterable[Mapping[str, Any]] = (),
+        duplicates: str = "reuse", lookahead: int | None = None, seed: int | None = None,
+        store: str | Path | None = None, name: str | None = None, owner: str | None = None,
+        description: str | None = None, notes: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        space = space if isinstance(space, Space) else Space(space)
+        goals = Goals.of(maximize, minimize, constraints)
+        _check(duplicates, population, lookahead, seed)
+        resolved = resolve(optimizer, n_objectives=len(goals.objectives))
+        first = [space.complete(dict(config)) for config in ([initial] if isinstance(initial, Mapping) else initial)]
+        settings = Settings(
+            space, goals, _describe(resolved), draw() if seed is None else int(seed), population, duplicates, lookahead,
+            name or (Path(store).stem if store else "study"), owner or "", description or "", notes or {},
+        )  # fmt: skip
+        if store is not None and journals.exists(store):
+            journal = Journal(Path(store), write=True)
+            try:
+                stored = Settings.from_header(journal.header())
+                stored.check_same(settings, seed is not None, str(store))
+                self._open(stored, resolved, pruner, journal)
+            except BaseException:
+                journal.close()
+                raise
+            return
+        self._open(
+            settings, resolved, pruner, Journal.create(store, settings.to_header()) if store is not None else None
+        )
+        self._chronicle.try_first(first)
+        self.commit()
+
+    def _open(
+        self, settings: Settings, resolved: Resolved | None, pruner: Pruner | None, journal: Journal | None
+    ) -> None:
+        self.settings, self.space, self.goals, self.pruner = settings, settings.space, settings.goals, pruner
+        self.seeds = Seeds(settings.seed)
+        self.stopped: Reason = {}
+        self._began = time.monotonic()
+        self._chronicle = Chronicle(settings, self.seeds, resolved, journal)
+        self.ledger = self._chronicle.ledger
+
+    # ---- what it is
+
+    @property
+    def seed(self) -> int:
+        """The root of all randomness."""
+        return self.settings.seed
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.settings.name
+
+    @property
+    def store(self) -> Path | None:
+        """Path of the study's file, None for a study in memory."""
+        journal = self._chronicle.journal
+        return journal.path if journal is not None else None
+
+    @property
+    def optimizer(self) -> str:
+        """The optimizer's name."""
+        return str(self.settings.optimizer["name"])
+
+    @property
+    def seconds(self) -> float:
+        """Time since this run, or this process's study, began."""
+        return time.monotonic() - self._began
+
+    def begin(self, **facts: Any) -> None:
+        """Note that a run begins, with what the optimizer may know of it: `budget`, `workers`, `max_steps`.
+
+        The optimizer keeps the facts it was first started with, so that a longer budget later does not change the past.
+        """
+        self._began = time.monotonic()
+        self.stopped = {}
+        self._chronicle.begin(facts)
+
+    # ---- ask and tell
+
+    def ask(self, n: int = 1) -> list[Trial]:
+        """Return up to `n` trials to evaluate; fewer, or none, while the optimizer waits for results or when it is done.
+
+        Trials that repeat an earlier configuration get its result at once and are not returned.
+
+        Raises:
+            OptimizerError: the optimizer raised or broke the protocol.
+        """
+        trials: list[Trial] = []
+        while len(trials) < n and (trial := self.take(n - len(trials))) is not None:
+            if trial.status is Status.RUNNING:
+                trials.append(trial)
+            elif self.exhausted:
+                break
+        self.commit()
+        return trials
+
+    def take(self, n: int = 1, generations: int | None = None) -> Trial | None:
+        """Hand out one trial: to be evaluated if it is RUNNING, else a duplicate. The caller commits before acting on it.
+
+        Args:
+            n: how many the caller could use at once.
+            generations: hand out nothing of this generation or later.
+        """
+        chronicle = self._chronicle
+        if self.ledger.parked >= (self.settings.population or GENERATION):
+            return None  # more of the same would come: first let something end
+        if chronicle.initial:
+            trial = chronicle.start(Proposal(None, chronicle.initial[0], 0), initial=True)
+        else:
+            proposal = chronicle.conversation.peek(n)
+            if proposal is None or (generations is not None and proposal.generation >= generations):
+                return None
+            trial = chronicle.start(proposal)
+        chronicle.share_or_run(trial)
+        return trial
+
+    def resume(self) -> list[Trial]:
+        """Take over the trials that an earlier run left unfinished, in order; the caller evaluates them."""
+        return self._chronicle.resume()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether so many proposals in a row repeated earlier ones that nothing new is to be expected."""
+        return self.ledger.reused_in_a_row >= max(1000, 50 * (self.settings.population or GENERATION))
+
+    @property
+    def next_generation(self) -> int:
+        """The generation of the proposal that would be handed out next; -1 if there is none now."""
+        queue = self._chronicle.conversation.queue
+        return queue[0].generation if queue else -1
+
+    @property
+    def finite(self) -> bool:
+        """Whether the optimizer ends by itself."""
+        resolved = self._chronicle.conversation.resolved
+        return resolved is not None and resolved.traits.finite
+
+    @property
+    def done(self) -> bool:
+        """Whether the optimizer has said that it has nothing more to propose."""
+        return (
+            self._chronicle.conversation.done and not self._chronicle.conversation.queue and not self._chronicle.initial
+        )
+
+    def tell(
+        self, trial: Trial | int, metrics: Any = None, *, error: BaseException | str | None = None, **facts: Any
+    ) -> None:
+        """Say what became of a trial: its metrics, or the error that ended it.
+
+        Metrics that are no legal result make the trial FAILED with the reason in its row.
+
+        Args:
+            trial: the trial or its number.
+            metrics: what the objective measured: a number, or a dict of them.
+            error: why there is no result.
+            **facts: further columns: `seconds`, `steps`, `worker`, `job`, `kind`, `traceback`; and `stopped=True` for a
+                trial that was ended early.
+
+        Raises:
+            UsageError: there is no such trial, or it has ended already.
+        """
+        self.settle(trial, metrics, error=error, **facts)
+        self.commit()
+
+    def settle(
+        self, trial: Trial | int, metrics: Any = None, *, error: BaseException | str | None = None, kind: str = "raised",
+        stopped: bool = False, **facts: Any,
+    ) -> None:  # fmt: skip
+        """Do what `tell` does, for a caller that commits before it acts on it."""
+        trial = self._open_trial(trial)
+        facts.setdefault("steps", trial.steps)
+        if error is None:
+            try:
+                facts["metrics"] = self.goals.check(metrics)
+                facts["status"] = Status.STOPPED if stopped else Status.COMPLETED
+            except IllegalValue as illegal:
+                error, kind = str(illegal), "value"
+        if error is not None:
+            text = error if isinstance(error, str) else f"{type(error).__name__}: {error}".rstrip(": ")
+            facts |= {"status": Status.FAILED, "error": text, "kind": kind}
+        self._chronicle.finish(trial, facts)
+
+    def report(self, trial: Trial | int, step: int, metrics: Any) -> Decision:
+        """Record an intermediate result and return whether the trial is to go on.
+
+        Raises:
+            UsageError: the trial has ended, or `step` is not above the last one.
+            IllegalValue: `metrics` is no legal result.
+        """
+        trial = self._open_trial(trial)
+        last = trial.reports[-1][0] if trial.reports else 0
+        if isinstance(step, bool) or int(step) != step or step <= last:
+            raise UsageError(f"trial {trial.number}: step {step!r} must be a whole number above the last one, {last}")
+        metrics = self.goals.check(metrics)
+        self._chronicle.report(trial, int(step), metrics)
+        if self.pruner is None:
+            return Decision.CONTINUE
+        return self.pruner.report(trial, int(step), self.goals.fitness(metrics))
+
+    def attach(self, params: Mapping[str, Any], metrics: Any, label: str = "attached") -> Trial:
+        """Bring a result measured elsewhere: a trial of its own, told to the optimizer as one it never asked.
+
+        Raises:
+            IllegalValue: the configuration is not in the space, or the metrics are no legal result.
+        """
+        config, checked = self.space.validate(dict(params)), self.goals.check(metrics)
+        trial = self._chronicle.attach(config, checked, label)
+        self.commit()
+        return trial
+
+    def attach_table(self, rows: pd.DataFrame | str | Path, label: str = "attached") -> list[Trial]:
+        """Bring many results: a row each, with a column a hyperparameter and a column a metric.
+
+        Empty cells are absent. Rows that are not in the space, or have no legal result, are named in one warning; the
+        others are attached.
+
+        Args:
+            rows: a DataFrame, or the path of a CSV file.
+            label: the label of each trial.
+        """
+        from evohpo.study.attach import configurations
+
+        trials, refused = [], []
+        for index, params, metrics in configurations(rows, self.space):
+            try:
+                trials.append(self.attach(params, metrics, label))
+            except UsageError as error:
+                refused.append(f"row {index}: {error}")
+        if refused:
+            shown = "; ".join(refused[:5]) + (f"; and {len(refused) - 5} more" if len(refused) > 5 else "")
+            warnings.warn(
+                f"{len(refused)} of {len(refused) + len(trials)} rows not attached: {shown}",
+                EvohpoWarning,
+                stacklevel=2,
+            )
+        return trials
+
+    def run(self, objective: Callable[..., Any], **arguments: Any) -> Study:
+        """Hand the study to the loop; the arguments are those of `evohpo.tune` that say how and how long."""
+        from evohpo.driver import run
+
+        return run(self, objective, **arguments)
+
+    # ---- what was learned
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials in the order of their numbers."""
+        return self.ledger.trials
+
+    @property
+    def best(self) -> Trial:
+        """The best trial: feasible before infeasible, then by fitness, then the earlier one.
+
+        Raises:
+            UsageError: no trial has a result yet, or there are several objectives.
+        """
+        if len(self.goals.objectives) > 1:
+            raise UsageError("several objectives have no single best trial: see study.front()")
+        if self.ledger.best is None:
+            failed = next((t for t in self.trials if t.failed), None)
+            why = f"; trial {failed.number} failed: {failed.error}" if failed is not None else ""
+            raise UsageError(f"no trial has a result yet{why}")
+        return self.ledger.best
+
+    def front(self) -> list[Trial]:
+        """Return the feasible trials that no other one dominates; with one objective, the best alone."""
+        if len(self.goals.objectives) > 1:
+            return self.ledger.front
+        best = self.ledger.best
+        return [best] if best is not None and best.feasible else []
+
+    def hypervolume(self, reference: Sequence[float] | None = None) -> float:
+        """Return the volume that the front dominates, in units of the metrics.
+
+        Args:
+            reference: a point in the metrics' own terms, one value an objective, that everything counted must beat; the
+                worst feasible value of each objective where not given.
+        """
+        from evohpo.trials import pareto
+
+        F = np.array([t.fitness for t in self.trials if t.feasible])
+        if not len(F):
+            return 0.0
+        signs = np.array([-1.0 if o.maximize else 1.0 for o in self.goals.objectives])
+        point = F.max(0) if reference is None else np.asarray(reference, float) * signs
+        return float(pareto.hypervolume(F, point))
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a trial."""
+        from evohpo.study.table import trials_table
+
+        return trials_table(self)
+
+    def curves(self) -> pd.DataFrame:
+        """Return one row a report."""
+        from evohpo.study.table import curves_table
+
+        return curves_table(self)
+
+    # ---- the file
+
+    def commit(self) -> None:
+        """Make everything that happened durable."""
+        self._chronicle.commit()
+
+    def close(self) -> None:
+        """Release the store; the study can still be read."""
+        self._chronicle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open_trial(self, trial: Trial | int) -> Trial:
+        number = trial if isinstance(trial, int) else trial.number
+        trials = self.ledger.trials
+        if not 0 <= number < len(trials):
+            raise UsageError(f"there is no trial {number}: the study has {len(trials)}, counted from 0")
+        if trials[number].ended:
+            raise UsageError(f"trial {number} has ended already ({trials[number].status}); a trial ends once")
+        return trials[number]
+
+    def __repr__(self) -> str:
+        ledger = self.ledger
+        counts = ", ".join(f"{n} {status}" for status, n in ledger.counts.items() if n)
+        return f"Study({self.name!r}, {self.goals}, optimizer={self.optimizer!r}, {len(self.trials)} trials: {counts or 'none'})"
+
+
+def load(path: str | Path, optimizer: Any = None, pruner: Pruner | None = None) -> Study:
+    """Open a stored study, for reading or for going on.
+
+    Nothing is locked before something is written, so a running study can be read.
+
+    Args:
+        path: the study's file.
+        optimizer: only needed to go on with a study whose optimizer is your own code.
+        pruner: to go on with a study that had one.
+
+    Raises:
+        StoreError: there is no study at `path`, or it cannot be read.
+    """
+    if not journals.exists(path):
+        raise StoreError(f"store {path}: there is no study there")
+    journal = Journal(Path(path), write=False)
+    settings = Settings.from_header(journal.header())
+    recorded = settings.optimizer
+    n = len(settings.goals.objectives)
+    resolved = None
+    if optimizer is not None:
+        resolved = resolve(optimizer, n_objectives=n)
+    elif recorded["rebuildable"]:
+        with contextlib.suppress(UsageError):  # its plugin is not installed here: the study can still be read
+            resolved = resolve(
+                use(recorded["name"], repaired=recorded["repaired"], **recorded["options"]), n_objectives=n
+            )
+    study = Study.__new__(Study)
+    study._open(settings, resolved, pruner, journal)
+    return study
+
+
+def _describe(resolved: Resolved) -> dict[str, Any]:
+    """Return what the store keeps of an optimizer; options that are no JSON can be shown but not brought back."""
+    options, plain = {}, True
+    for name, value in sorted(resolved.options.items()):
+        try:
+            options[name] = json.loads(json.dumps(value))
+        except TypeError:
+            options[name], plain = f"<{type(value).__name__}>", False
+    return {
+        "name": resolved.name, "options": options, "repaired": resolved.repaired, "origin": resolved.origin,
+        "rebuildable": resolved.rebuildable and plain,
+    }  # fmt: skip
+
+
+def _check(duplicates: str, population: int | None, lookahead: int | None, seed: int | None) -> None:
+    if duplicates not in ("reuse", "evaluate"):
+        raise UsageError(f'duplicates={duplicates!r}: must be "reuse" or "evaluate"')
+    for name, value in (("population", population), ("lookahead", lookahead)):
+        if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+            raise UsageError(f"{name}={value!r}: must be a whole number of at least 1")
+    if seed is not None and (isinstance(seed, bool) or int(seed) != seed or seed < 0):
+        raise UsageError(f"seed={seed!r}: must be a whole number of at least 0")

@@ -1,0 +1,94 @@
+"""Every registered optimizer on every kind of problem: it finishes, stays in the space, and beats random search where it should."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+import pytest
+
+import evohpo as eh
+from tests.conftest import loss, make_mixed_space
+
+NAMES = sorted(info.name for info in eh.available_optimizers() if info.origin == "evohpo" or info.name.startswith("inspyred."))
+TRIALS = 200
+
+# what is not meant to beat random search, and why
+NO_BETTER = {
+    "random": "is random search",
+    "sobol": "is random search, spread evenly",
+    "grid": "looks at every corner in turn",
+    "inspyred.aco": "ant colonies choose among components, not along a scale",
+}
+
+
+def shifted_sphere(params):
+    return sum((value - 0.3) ** 2 for value in params.values())
+
+
+def breaks(params):
+    """Fails for 30 of 100 configurations, by a rule the optimizer cannot see."""
+    if math.sin(1e4 * sum(v for v in params.values() if isinstance(v, float))) > 0.588:
+        raise FloatingPointError("loss is nan")
+    return shifted_sphere(params)
+
+
+def two(params):
+    return {"loss": params["a"] ** 2 + params["b"], "size": (params["a"] - 1) ** 2 + params["b"]}
+
+
+def constrained(params):
+    return {"loss": shifted_sphere(params), "seconds": params["a"] + params["b"]}
+
+
+def cube(n):
+    return {chr(97 + i) if n <= 26 else f"x{i}": eh.Continuous(-1, 1) for i in range(n)}
+
+
+PROBLEMS = {
+    "continuous": (shifted_sphere, cube(8), {"minimize": "loss"}),
+    "mixed": (loss, make_mixed_space(), {"minimize": "loss"}),
+    "one": (shifted_sphere, cube(1), {"minimize": "loss"}),
+    "sixty": (shifted_sphere, cube(60), {"minimize": "loss"}),
+    "two-objectives": (two, {"a": eh.Continuous(-2, 2), "b": eh.Continuous(0, 1)}, {"minimize": ["loss", "size"]}),
+    "constraint": (constrained, cube(4), {"minimize": "loss", "constraints": ["seconds <= -0.2"]}),
+    "failures": (breaks, cube(4), {"minimize": "loss"}),
+}
+
+
+def score(study):
+    """Smaller is better: the best value, or minus the hypervolume."""
+    if len(study.goals.objectives) > 1:
+        return -study.hypervolume([5, 10])
+    best = study.best
+    return best.fitness[0] if best.feasible else 1e3 + best.violation
+
+
+def search(optimizer, problem, seed):
+    objective, space, goals = PROBLEMS[problem]
+    if optimizer == "grid":
+        optimizer = eh.use("grid", resolution=2 if problem in ("sixty", "continuous") else 3)
+    return eh.tune(objective, space, optimizer=optimizer, trials=TRIALS, population=20, seed=seed, progress=False, **goals)
+
+
+@functools.cache
+def by_random_search(problem):
+    return float(np.median([score(search("random", problem, seed)) for seed in range(5)]))
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("optimizer", NAMES)
+def test_every_optimizer_works_on_every_problem(optimizer, problem):
+    if (optimizer, problem) == ("grid", "sixty"):
+        pytest.skip("a grid of 60 dimensions has more points than atoms")
+    studies = [search(optimizer, problem, seed) for seed in range(3)]
+    for study in studies:
+        assert len(study.trials) == TRIALS or "optimizer" in study.stopped
+        assert all(t.ended for t in study.trials)
+        for trial in study.trials:
+            study.space.validate(trial.params)
+        failed = sum(t.failed for t in study.trials)
+        assert failed == 0 or problem == "failures"
+    if optimizer not in NO_BETTER and problem in ("continuous", "mixed", "failures", "sixty"):
+        assert np.median([score(s) for s in studies]) < by_random_search(problem)
