@@ -32,7 +32,7 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted([*_HOME, "__version__"])  # noqa: PLE0605 - derived from the one table
+__all__ = sorted([*_HOME, "__version__"])
 
 if TYPE_CHECKING:
     from evohpo.driver import tune as tune

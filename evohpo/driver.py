@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
 from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
 from evohpo.pruners import Decision, Pruner
-from evohpo.space import Space
 from evohpo.study import Study
 from evohpo.study.stop import Reason, Rule, as_rule, reason
 from evohpo.trials.trial import Status, Trial
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evohpo.space import Space
 
 HOPELESS = 10  # failures without a single success after which a study gives up
 TICK = 1.0  # seconds between looks at the clock while trials run
@@ -69,6 +72,7 @@ def tune(
         OptimizerError: the optimizer raised or broke the protocol; nothing measured is lost.
 
     Example:
+        >>> from evohpo.space import Continuous
         >>> study = tune(lambda p: (p["x"] - 1) ** 2, {"x": Continuous(-5, 5)}, minimize="loss", optimizer="de",
         ...              generations=20, population=10, seed=1, progress=False)
         >>> abs(study.best.params["x"] - 1) < 0.1
@@ -285,7 +289,7 @@ class _Loop:
             self.evaluator.stop(trial.number, pause=decision is Decision.PAUSE)
 
     def _settle(self, trial: Trial, event: Finished | Failed) -> None:
-        facts = {
+        facts: dict[str, Any] = {
             "seconds": round(event.seconds, 6),
             "steps": max(event.steps, trial.steps),
             "worker": event.worker or trial.worker,

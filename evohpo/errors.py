@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class EvohpoError(Exception):
@@ -19,7 +21,7 @@ class UsageError(EvohpoError, ValueError):
     """A call that cannot be carried out as it was made; the message says what to change."""
 
 
-class IllegalDefinition(UsageError):  # noqa: N818 - named after what it reports, like KeyError's kin in ConfigSpace
+class IllegalDefinition(UsageError):
     """A parameter, condition or constraint that cannot be defined like this.
 
     Attributes:
@@ -35,7 +37,7 @@ class IllegalDefinition(UsageError):  # noqa: N818 - named after what it reports
         return f"parameter {self.parameter!r}: {self.reason}" if self.parameter else self.reason
 
 
-class IllegalValue(UsageError):  # noqa: N818
+class IllegalValue(UsageError):
     """A value that a parameter or metric cannot take.
 
     Attributes:
@@ -52,7 +54,7 @@ class IllegalValue(UsageError):  # noqa: N818
         return f"{self.name} = {self.value!r}: {self.reason}"
 
 
-class UnknownName(UsageError, LookupError):  # noqa: N818
+class UnknownName(UsageError, LookupError):
     """A name nobody registered; the message lists the nearest known ones.
 
     Attributes:

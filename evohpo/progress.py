@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from evohpo.trials.trial import Status
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from rich.console import Console, RenderableType
 
     from evohpo.study import Study

@@ -50,7 +50,13 @@ def optuna(sampler: str, trials: int, store: str | None) -> float:
         trial.suggest_categorical("solver", ["sgd", "adam", "lbfgs"])
         return trial.suggest_float("momentum", 0, 0.99)
 
-    storage = None if store is None else f"sqlite:///{store}" if store.endswith(".db") else JournalStorage(JournalFileBackend(store))
+    storage = (
+        None
+        if store is None
+        else f"sqlite:///{store}"
+        if store.endswith(".db")
+        else JournalStorage(JournalFileBackend(store))
+    )
     study = optuna.create_study(sampler=getattr(optuna.samplers, sampler)(seed=1), storage=storage)
     began = time.process_time()
     study.optimize(objective, n_trials=trials)
@@ -86,12 +92,18 @@ def main() -> None:
         for optimizer in ("random", "ga", "de", "pso", "de-steady"):
             for n in (trials // 10, trials):
                 store = str(Path(folder) / f"{optimizer}-{n}.db")
-                print(f"evohpo {optimizer:35s} {n:8d} {ours(optimizer, n, None):9.4f} {ours(optimizer, n, store):9.4f}", flush=True)
+                print(
+                    f"evohpo {optimizer:35s} {n:8d} {ours(optimizer, n, None):9.4f} {ours(optimizer, n, store):9.4f}",
+                    flush=True,
+                )
         for sampler in ("RandomSampler", "NSGAIISampler"):
             n = 500
             sqlite = optuna(sampler, n // 5, str(Path(folder) / f"{sampler}.db"))
             journal = optuna(sampler, n, str(Path(folder) / f"{sampler}.log"))
-            print(f"optuna {sampler:35s} {n:8d} {optuna(sampler, n, None):9.4f} {journal:9.4f} (journal) {sqlite:.2f} (sqlite)", flush=True)
+            print(
+                f"optuna {sampler:35s} {n:8d} {optuna(sampler, n, None):9.4f} {journal:9.4f} (journal) {sqlite:.2f} (sqlite)",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from evohpo.evaluators.frames import Channel
 from evohpo.evaluators.protocol import Failed, Finished, Job, Reported, Started
 
 
-class Unsendable(Exception):  # noqa: N818 - becomes the reason of a failed trial
+class Unsendable(Exception):
     """What an objective gave cannot be pickled; the message names its type."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -10,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evohpo.space import Encoding, Genes, Space
 
 Array = NDArray[np.float64]
@@ -46,15 +47,20 @@ class Results:
         """Return the rows that `index` (a slice, a mask or integers) selects."""
         rows = np.arange(len(self))[index]
         keys = [self.keys[i] for i in rows] if len(self.keys) else ()
-        arrays = (a[index] for a in (self.X, self.F, self.violation, self.steps, self.failed, self.numbers))
-        return Results(*arrays, keys)
+        return Results(
+            self.X[index], self.F[index], self.violation[index], self.steps[index], self.failed[index],
+            self.numbers[index], keys,
+        )  # fmt: skip
 
     @staticmethod
     def concatenate(parts: Sequence[Results]) -> Results:
         """Return the rows of all `parts`, one after the other."""
-        arrays = zip(*((r.X, r.F, r.violation, r.steps, r.failed, r.numbers) for r in parts), strict=True)
-        keys = [k for r in parts for k in (r.keys or [None] * len(r))]
-        return Results(*(np.concatenate(a) for a in arrays), keys)
+        keys = [k for r in parts for k in (r.keys if len(r.keys) else [None] * len(r))]
+        return Results(
+            np.concatenate([r.X for r in parts]), np.concatenate([r.F for r in parts]),
+            np.concatenate([r.violation for r in parts]), np.concatenate([r.steps for r in parts]),
+            np.concatenate([r.failed for r in parts]), np.concatenate([r.numbers for r in parts]), keys,
+        )  # fmt: skip
 
     @staticmethod
     def none(dim: int, n_objectives: int) -> Results:
@@ -129,11 +135,10 @@ class Problem:
     seed: int = 0
     space: Space | None = None
     encoding: Any = None
-    known: Results = field(default=None)  # type: ignore[assignment]  # filled below, when the shape is known
+    known: Results = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.known is None:
-            self.known = Results.none(self.dim, self.n_objectives)
+        self.known = Results.none(self.dim, self.n_objectives)
 
 
 @dataclass(frozen=True, slots=True)

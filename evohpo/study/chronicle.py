@@ -10,12 +10,12 @@ import numpy as np
 from evohpo.errors import StoreError
 from evohpo.optimizers.protocol import Population
 from evohpo.study.conversation import Conversation, Proposal
-from evohpo.study.journal import Journal, Record
 from evohpo.study.ledger import Ledger
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
     from evohpo.optimizers.registry import Resolved
+    from evohpo.study.journal import Journal, Record
     from evohpo.study.seeds import Seeds
     from evohpo.study.settings import Settings
 

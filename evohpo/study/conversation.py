@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,13 +15,13 @@ from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
 from evohpo.optimizers.protocol import Array, Optimizer, Population, Problem, Results, Traits
 from evohpo.space import Configs, Real
 from evohpo.trials.fitness import Fitness
-from evohpo.trials.trial import Trial
 
 if TYPE_CHECKING:
     from evohpo.optimizers.registry import Resolved
     from evohpo.study.ledger import Ledger
     from evohpo.study.seeds import Seeds
     from evohpo.study.settings import Settings
+    from evohpo.trials.trial import Trial
 
 TOLERANCE = 1e-9  # linear algebra differs in the last bits between machines
 GENERATION = 20  # trials that count as one generation where neither the user nor the optimizer says
@@ -69,7 +69,6 @@ class Conversation:
         # an optimizer that proposes configurations has no matrix; a study opened for reading only has no optimizer
         self.codec = None if encoding is None or isinstance(encoding, Configs) else encoding.bind(settings.space)
         self._fitness = self._new_fitness()
-        self._problem: Problem | None = None
         self._optimizer: Optimizer | None = None
         self._untold: list[int] = []  # a heap of numbers
         self._frontier = 0  # every trial below has ended
@@ -162,7 +161,7 @@ class Conversation:
         """Put proposals into the queue: rows are repaired and decoded, unless their configurations are given."""
         if self._outstanding:
             self._steady = True
-        X: Sequence[Any]
+        X: Any
         if rows is None:
             assert configs is not None
             X = [None] * len(configs)
@@ -336,7 +335,9 @@ class Conversation:
                 continue
             n, recorded = call
             answer = self._guard("ask", optimizer.ask, n)
-            population = answer if isinstance(answer, Population) else Population(() if answer is None else answer)
+            population = (
+                answer if isinstance(answer, Population) else Population(np.empty((0, 0)) if answer is None else answer)
+            )
             where = f"optimizer {self.settings.optimizer['name']!r} does not repeat itself: "
             if recorded is not None and (at := _difference(population.X, recorded)):
                 number = own[row + at[0]].number if row + at[0] < len(own) else len(self.ledger.trials)

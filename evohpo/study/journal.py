@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evohpo.errors import EvohpoWarning, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FORMAT = 1
 MAGIC = 0x45564F48  # "EVOH", SQLite's application_id: tells our files from other databases
@@ -166,12 +169,9 @@ class Journal:
         """Rewrite the file with the readable events; the damaged one is kept beside it."""
         broken = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
         header = self._db.execute("SELECT key, value FROM header").fetchall()
-        events = []
-        try:
-            for row in self._db.execute("SELECT * FROM events WHERE id <= ? ORDER BY id", (last,)):
-                events.append(row)  # noqa: PERF402 - what was read before an error is kept
-        except sqlite3.DatabaseError:
-            pass  # the index is damaged too: what came is what there is
+        events: list[tuple[Any, ...]] = []
+        with contextlib.suppress(sqlite3.DatabaseError):  # the index may be damaged too: what comes is what there is
+            events.extend(self._db.execute("SELECT * FROM events WHERE id <= ? ORDER BY id", (last,)))
         self._db.close()
         self.path.rename(broken)
         for suffix in ("-wal", "-shm"):
@@ -194,7 +194,7 @@ def exists(path: str | Path) -> bool:
     path = Path(path)
     if path.is_dir():
         raise StoreError(f"store {path}: is a folder; give the path of a file, such as {path / 'study.db'}")
-    if not path.exists() or path.stat().st_size == 0 and not path.with_name(path.name + "-wal").exists():
+    if not path.exists() or (path.stat().st_size == 0 and not path.with_name(path.name + "-wal").exists()):
         return False
     db = None
     try:

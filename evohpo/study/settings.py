@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import UsageError
 from evohpo.space import Space
 from evohpo.trials.goals import Goals
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evohpo.optimizers.registry import Resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,7 @@ class Settings:
         mine, other = self.to_header(), given.to_header()
         for header in (mine, other):  # another version of the same optimizer is found out by replay, if it matters
             header["optimizer"] = {k: v for k, v in header["optimizer"].items() if k in ("name", "options", "repaired")}
-        differing = []
-        for key in (
+        keys = (
             "space",
             "goals",
             "optimizer",
@@ -84,9 +87,8 @@ class Settings:
             "duplicates",
             "lookahead",
             *(["seed"] if seed_given else []),
-        ):
-            if mine[key] != other[key]:
-                differing.append(_difference(key, mine[key], other[key]))
+        )
+        differing = [_difference(key, mine[key], other[key]) for key in keys if mine[key] != other[key]]
         if differing:
             raise UsageError(
                 f"store {where} holds another study: {'; '.join(differing)}. "
@@ -114,3 +116,32 @@ def _difference(key: str, mine: Any, other: Any) -> str:
         mine, other = mine.get(names[0]), other.get(names[0])
     short = [text if len(text) <= 120 else f"{text[:117]}..." for text in (json.dumps(mine), json.dumps(other))]
     return f"{key} is {short[0]} there and {short[1]} here"
+
+
+def describe(resolved: Resolved) -> dict[str, Any]:
+    """Return what the store keeps of an optimizer; options that are no JSON can be shown but not brought back."""
+    options, plain = {}, True
+    for name, value in sorted(resolved.options.items()):
+        try:
+            options[name] = json.loads(json.dumps(value))
+        except TypeError:
+            options[name], plain = f"<{type(value).__name__}>", False
+    return {
+        "name": resolved.name, "options": options, "repaired": resolved.repaired, "origin": resolved.origin,
+        "rebuildable": resolved.rebuildable and plain,
+    }  # fmt: skip
+
+
+def check(duplicates: str, population: int | None, lookahead: int | None, seed: int | None) -> None:
+    """Refuse arguments of a study that make no sense.
+
+    Raises:
+        UsageError: says which one, and what it may be.
+    """
+    if duplicates not in ("reuse", "evaluate"):
+        raise UsageError(f'duplicates={duplicates!r}: must be "reuse" or "evaluate"')
+    for name, value in (("population", population), ("lookahead", lookahead)):
+        if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+            raise UsageError(f"{name}={value!r}: must be a whole number of at least 1")
+    if seed is not None and (isinstance(seed, bool) or int(seed) != seed or seed < 0):
+        raise UsageError(f"seed={seed!r}: must be a whole number of at least 0")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -22,11 +20,13 @@ from evohpo.study.chronicle import Chronicle
 from evohpo.study.conversation import GENERATION, Proposal
 from evohpo.study.journal import Journal
 from evohpo.study.seeds import Seeds, draw
-from evohpo.study.settings import Settings
+from evohpo.study.settings import Settings, check, describe
 from evohpo.trials.goals import Goals
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     import pandas as pd
 
     from evohpo.study.stop import Reason
@@ -58,6 +58,7 @@ class Study:
         StoreError: a store that cannot be read or written.
 
     Example:
+        >>> from evohpo.space import Continuous
         >>> study = Study({"x": Continuous(-1, 1)}, minimize="loss", optimizer="random", seed=1)
         >>> for trial in study.ask(3):
         ...     study.tell(trial, {"loss": trial.params["x"] ** 2})
@@ -75,11 +76,11 @@ class Study:
     ) -> None:  # fmt: skip
         space = space if isinstance(space, Space) else Space(space)
         goals = Goals.of(maximize, minimize, constraints)
-        _check(duplicates, population, lookahead, seed)
+        check(duplicates, population, lookahead, seed)
         resolved = resolve(optimizer, n_objectives=len(goals.objectives))
         first = [space.complete(dict(config)) for config in ([initial] if isinstance(initial, Mapping) else initial)]
         settings = Settings(
-            space, goals, _describe(resolved), draw() if seed is None else int(seed), population, duplicates, lookahead,
+            space, goals, describe(resolved), draw() if seed is None else int(seed), population, duplicates, lookahead,
             name or (Path(store).stem if store else "study"), owner or "", description or "", notes or {},
         )  # fmt: skip
         if store is not None and journals.exists(store):
@@ -431,27 +432,3 @@ def load(path: str | Path, optimizer: Any = None, pruner: Pruner | None = None) 
     study = Study.__new__(Study)
     study._open(settings, resolved, pruner, journal)
     return study
-
-
-def _describe(resolved: Resolved) -> dict[str, Any]:
-    """Return what the store keeps of an optimizer; options that are no JSON can be shown but not brought back."""
-    options, plain = {}, True
-    for name, value in sorted(resolved.options.items()):
-        try:
-            options[name] = json.loads(json.dumps(value))
-        except TypeError:
-            options[name], plain = f"<{type(value).__name__}>", False
-    return {
-        "name": resolved.name, "options": options, "repaired": resolved.repaired, "origin": resolved.origin,
-        "rebuildable": resolved.rebuildable and plain,
-    }  # fmt: skip
-
-
-def _check(duplicates: str, population: int | None, lookahead: int | None, seed: int | None) -> None:
-    if duplicates not in ("reuse", "evaluate"):
-        raise UsageError(f'duplicates={duplicates!r}: must be "reuse" or "evaluate"')
-    for name, value in (("population", population), ("lookahead", lookahead)):
-        if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
-            raise UsageError(f"{name}={value!r}: must be a whole number of at least 1")
-    if seed is not None and (isinstance(seed, bool) or int(seed) != seed or seed < 0):
-        raise UsageError(f"seed={seed!r}: must be a whole number of at least 0")

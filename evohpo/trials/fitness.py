@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-
-from evohpo.trials.trial import Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from evohpo.trials.goals import Goals
+    from evohpo.trials.trial import Trial
 
 FAR = 1e30  # behind every real fitness, yet finite: foreign code rarely survives infinity
 EPOCH = 4  # generations that share one weight vector: long enough to make progress, short enough to cover the front

@@ -38,7 +38,15 @@ class StopsTheWorse:
 @pytest.mark.parametrize("evaluator", [eh.Inline, eh.Threads, eh.Processes])
 def test_a_generator_objective_is_stopped_between_its_steps(evaluator):
     study = eh.tune(
-        curve, SPACE, minimize="loss", optimizer="random", trials=8, evaluator=evaluator(), pruner=StopsTheWorse(), seed=1, progress=False
+        curve,
+        SPACE,
+        minimize="loss",
+        optimizer="random",
+        trials=8,
+        evaluator=evaluator(),
+        pruner=StopsTheWorse(),
+        seed=1,
+        progress=False,
     )
     table = study.table()
     assert set(table["status"]) == {"completed", "stopped"}
@@ -77,7 +85,9 @@ def test_the_context_tells_number_seed_and_a_directory_that_stays(tmp_path):
         return {"loss": float(ctx.seed % 1000)}
 
     def search(store):
-        return eh.tune(objective, SPACE, minimize="loss", optimizer="random", trials=3, seed=1, store=store, progress=False)
+        return eh.tune(
+            objective, SPACE, minimize="loss", optimizer="random", trials=3, seed=1, store=store, progress=False
+        )
 
     first, second = search(tmp_path / "a.db"), search(tmp_path / "b.db")
     assert [t.metrics for t in first.trials] == [t.metrics for t in second.trials]
@@ -93,7 +103,16 @@ def test_a_batched_objective_is_called_once_a_generation():
         sizes.append(len(columns["x"]))
         return {"loss": columns["x"] ** 2}
 
-    study = eh.tune(eh.Batched(squares), SPACE, minimize="loss", optimizer="pso", generations=5, population=16, seed=1, progress=False)
+    study = eh.tune(
+        eh.Batched(squares),
+        SPACE,
+        minimize="loss",
+        optimizer="pso",
+        generations=5,
+        population=16,
+        seed=1,
+        progress=False,
+    )
     assert sizes == [16] * 5
     assert study.best.metrics["loss"] == pytest.approx(study.best.params["x"] ** 2)
 
@@ -114,7 +133,7 @@ def test_an_optimizer_that_raises_is_named_and_nothing_is_lost(tmp_path):
         raise ZeroDivisionError("no variance left")
 
     path = tmp_path / "study.db"
-    with pytest.raises(eh.OptimizerError, match="test-breaks.*no variance left"):
+    with pytest.raises(eh.OptimizerError, match=r"test-breaks.*no variance left"):
         eh.tune(lambda p: p["x"], SPACE, minimize="loss", optimizer=breaks, trials=20, store=path, progress=False)
     assert [t.status for t in eh.load(path).trials] == [eh.Status.COMPLETED] * 5
 

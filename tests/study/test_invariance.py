@@ -49,7 +49,9 @@ def test_processes_change_nothing_for_a_generational_optimizer(optimizer):
 def test_lookahead_makes_a_steady_optimizer_independent_of_workers(optimizer):
     expected = untimed(search(optimizer, trials=40, lookahead=8))
     for workers in (2, 8):
-        pd.testing.assert_frame_equal(untimed(search(optimizer, eh.Threads(), workers, trials=40, lookahead=8)), expected)
+        pd.testing.assert_frame_equal(
+            untimed(search(optimizer, eh.Threads(), workers, trials=40, lookahead=8)), expected
+        )
 
 
 def test_a_naive_class_that_counts_a_generation_is_told_in_order():
@@ -74,7 +76,8 @@ def test_a_naive_class_that_counts_a_generation_is_told_in_order():
 
 def test_another_seed_gives_another_study(mixed_space):
     tables = [
-        untimed(eh.tune(loss, mixed_space, minimize="loss", optimizer="ga", trials=10, seed=seed, progress=False)) for seed in (1, 2)
+        untimed(eh.tune(loss, mixed_space, minimize="loss", optimizer="ga", trials=10, seed=seed, progress=False))
+        for seed in (1, 2)
     ]
     assert not tables[0].equals(tables[1])
 

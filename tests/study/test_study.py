@@ -69,7 +69,9 @@ def test_a_result_that_is_none_is_a_failure_with_its_reason(value, reason):
     assert list(study.table()["error"]) == [t.error for t in study.trials]
 
 
-@pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5), {"loss": np.float64(0.5)}, {"loss": 0.5, "note": "fine", "extra": 3}])
+@pytest.mark.parametrize(
+    "value", [0.5, np.float32(0.5), np.array(0.5), {"loss": np.float64(0.5)}, {"loss": 0.5, "note": "fine", "extra": 3}]
+)
 def test_numbers_of_any_make_are_results(value):
     study = eh.tune(lambda _: value, SPACE, minimize="loss", optimizer="random", trials=1, seed=1, progress=False)
     assert study.best.metrics["loss"] == 0.5
@@ -149,7 +151,14 @@ def test_a_table_of_earlier_results_is_attached_and_bad_rows_are_named(tmp_path,
 
 def test_initial_configurations_come_first_completed_by_the_mid_point(mixed_space):
     study = eh.tune(
-        loss, mixed_space, minimize="loss", optimizer="ga", trials=5, initial=[{"layers": 2}, {"solver": "adam"}], seed=1, progress=False
+        loss,
+        mixed_space,
+        minimize="loss",
+        optimizer="ga",
+        trials=5,
+        initial=[{"layers": 2}, {"solver": "adam"}],
+        seed=1,
+        progress=False,
     )
     assert [t.label for t in study.trials] == ["initial", "initial", "", "", ""]
     assert study.trials[0].params["layers"] == 2
@@ -164,7 +173,9 @@ def test_a_duplicate_costs_nothing():
         calls.append(params)
         return float(params["a"])
 
-    study = eh.tune(count, {"a": eh.Integer(0, 3)}, minimize="loss", optimizer="random", trials=60, seed=1, progress=False)
+    study = eh.tune(
+        count, {"a": eh.Integer(0, 3)}, minimize="loss", optimizer="random", trials=60, seed=1, progress=False
+    )
     assert len(study.trials) == 60
     assert len(calls) == 4
     assert all(t.metrics["loss"] == t.params["a"] for t in study.trials)
@@ -216,7 +227,16 @@ def test_infeasible_trials_rank_behind_feasible_ones_for_an_optimizer_without_co
         a, b = next(values)
         return {"loss": a, "seconds": b}
 
-    study = eh.tune(objective, SPACE, minimize="loss", constraints=["seconds <= 1"], optimizer=listener, trials=8, seed=1, progress=False)
+    study = eh.tune(
+        objective,
+        SPACE,
+        minimize="loss",
+        constraints=["seconds <= 1"],
+        optimizer=listener,
+        trials=8,
+        seed=1,
+        progress=False,
+    )
     assert np.argsort(seen[0]).tolist() == [3, 1, 2, 0]
     assert study.best.metrics["loss"] == 50.0
     assert study.table()["violation"].tolist()[:4] == [4.0, 0.0, 0.5, 0.0]
@@ -233,7 +253,7 @@ def test_several_objectives_have_a_front_and_no_single_best():
     points = np.array([t.fitness for t in study.trials])
     expected = [i for i, p in enumerate(points) if not any((q <= p).all() and (q < p).any() for q in points)]
     assert [t.number for t in front] == expected
-    assert 0 < study.hypervolume([1, 4])
+    assert study.hypervolume([1, 4]) > 0
 
 
 def test_a_stored_study_can_be_read_without_its_optimizer(tmp_path):
@@ -259,7 +279,17 @@ def test_a_stored_study_can_be_read_without_its_optimizer(tmp_path):
 def test_a_longer_budget_goes_on_as_if_it_had_been_given_at_once(tmp_path):
     def search(store, *budgets):
         for trials in budgets:
-            study = eh.tune(sphere, SPACE, minimize="loss", optimizer="pso", population=7, trials=trials, seed=1, store=store, progress=False)
+            study = eh.tune(
+                sphere,
+                SPACE,
+                minimize="loss",
+                optimizer="pso",
+                population=7,
+                trials=trials,
+                seed=1,
+                store=store,
+                progress=False,
+            )
         return study.table().drop(columns=["seconds", "worker"])
 
     pd.testing.assert_frame_equal(search(tmp_path / "a.db", 10, 23, 40), search(tmp_path / "b.db", 40))
@@ -270,7 +300,9 @@ def test_a_study_of_another_space_is_refused_and_left_alone(tmp_path):
     eh.tune(sphere, SPACE, minimize="loss", optimizer="ga", trials=5, seed=1, store=path, progress=False)
     before = path.read_bytes()
     with pytest.raises(eh.UsageError, match=r"study\.db holds another study: space"):
-        eh.tune(sphere, {"x": eh.Continuous(-2, 1)}, minimize="loss", optimizer="ga", trials=5, store=path, progress=False)
+        eh.tune(
+            sphere, {"x": eh.Continuous(-2, 1)}, minimize="loss", optimizer="ga", trials=5, store=path, progress=False
+        )
     with pytest.raises(eh.UsageError, match=r"optimizer\.name"):
         eh.tune(sphere, SPACE, minimize="loss", optimizer="de", trials=5, store=path, progress=False)
     assert path.read_bytes() == before
@@ -309,7 +341,9 @@ def test_an_optimizer_that_does_not_repeat_itself_is_found_out_and_the_study_goe
     path = tmp_path / "study.db"
 
     def search(trials):
-        return eh.tune(sphere, SPACE, minimize="loss", optimizer=forgetful, trials=trials, seed=1, store=path, progress=False)
+        return eh.tune(
+            sphere, SPACE, minimize="loss", optimizer=forgetful, trials=trials, seed=1, store=path, progress=False
+        )
 
     search(7)
     with pytest.warns(eh.EvohpoWarning, match=r"does not repeat itself: trial 0 differs in the gene of 'x'"):
