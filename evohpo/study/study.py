@@ -63,7 +63,7 @@ class Study:
         >>> for trial in study.ask(3):
         ...     study.tell(trial, {"loss": trial.params["x"] ** 2})
         >>> study.best.number
-        1
+        2
     """
 
     def __init__(
