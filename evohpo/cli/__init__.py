@@ -1,0 +1,32 @@
+"""The command line: `evohpo run`, `resume`, `show`, `optimizers`, `check` and `demo`.
+
+Commands import what they use when they run, so that `evohpo --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+import evohpo
+from evohpo.cli.check import check
+from evohpo.cli.demo import demo
+from evohpo.cli.group import Group
+from evohpo.cli.optimizers import optimizers
+from evohpo.cli.run import resume, run
+from evohpo.cli.show import show
+
+__all__ = ["main"]
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(evohpo.__version__, message="evohpo %(version)s")
+def main() -> None:
+    """Bring your own algorithm: evolutionary optimization of hyperparameters.
+
+    Errors are one line on standard error and exit code 2, or 1 where a run itself failed; --debug, anywhere on the line,
+    shows the traceback too.
+    """
+
+
+for command in (run, resume, show, optimizers, check, demo):
+    main.add_command(command)

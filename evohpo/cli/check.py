@@ -1,0 +1,66 @@
+"""`evohpo check`: does an optimizer keep its promises?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from evohpo.cli import loading
+from evohpo.cli.group import FAILED
+from evohpo.cli.output import quiet_stdout
+
+if TYPE_CHECKING:
+    from evohpo.testing import Outcome
+
+COLORS = {"ok": "green", "failed": "red", "skipped": "yellow", "expected": "yellow"}
+
+
+@click.command()
+@click.argument("target")
+@click.option("--option", multiple=True, metavar="KEY=VALUE", help="An option of the optimizer.")
+@click.option("--plugin", multiple=True, metavar="FILE", help="A Python file that registers optimizers.")
+@click.option("--expect", multiple=True, metavar="CHECK=REASON", help="A check that may fail, and why.")
+@click.option("--json", "as_json", is_flag=True, help="The card as JSON.")
+@click.pass_context
+def check(
+    ctx: click.Context,
+    target: str,
+    option: tuple[str, ...],
+    plugin: tuple[str, ...],
+    expect: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Check TARGET, an optimizer given as a registered name, module:name or file.py:name, and print its card.
+
+    Exit code 1 if a check fails.
+    """
+    with quiet_stdout():
+        from evohpo.testing import capability_card
+
+        for path in plugin:
+            loading.import_file(path, "plugin")
+        optimizer = loading.load_object(target, "optimizer") if ":" in target else target
+        expected = {name: str(reason) for name, reason in loading.options(expect).items()}
+        card = capability_card(optimizer, expected=expected, **loading.options(option))
+    failed = [outcome for outcome in card if outcome.status == "failed"]
+    if as_json:
+        checks = [asdict(outcome) for outcome in card]
+        click.echo(json.dumps({"target": target, "passed": not failed, "checks": checks}, indent=1))
+    else:
+        for outcome in card:
+            click.echo(_line(outcome))
+        counts = ", ".join(
+            f"{sum(o.status == s for o in card)} {s}" for s in COLORS if any(o.status == s for o in card)
+        )
+        click.echo(f"\n{target}: {counts} in {sum(o.seconds for o in card):.1f} s")
+    if failed:
+        ctx.exit(FAILED)
+
+
+def _line(outcome: Outcome) -> str:
+    mark = click.style(f"{outcome.status:<9}", fg=COLORS[outcome.status])
+    reason = f"\n{'':9}{'':<26}{outcome.reason}" if outcome.reason else ""
+    return f"{mark}{outcome.check:<26}{outcome.claim}{reason}"

@@ -1,0 +1,216 @@
+"""`evohpo run` starts a study from the command line, `evohpo resume` goes on with one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from evohpo.cli import loading
+from evohpo.cli.group import FAILED, INTERRUPTED
+from evohpo.cli.output import FORMATS, check_out, deliver, quiet_stdout
+from evohpo.errors import UsageError
+
+if TYPE_CHECKING:
+    from evohpo.evaluators import Evaluator
+    from evohpo.study import Stop, Study
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+COUNT, SECONDS = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
+NOTES = "command line"  # where the study's notes keep what `resume` needs
+TOP = 10  # trials shown after a run
+
+RUNNING: list[Callable[[Any], Any]] = [
+    click.option("--trials", type=COUNT, help="At most so many trials in all."),
+    click.option("--generations", type=COUNT, help="At most so many generations."),
+    click.option("--workers", type=COUNT, help="Trials that run at once, each in its own process. [default: 1]"),
+    click.option("--timeout", type=SECONDS, metavar="S", help="Seconds after which this run ends."),
+    click.option("--trial-timeout", type=SECONDS, metavar="S", help="Seconds a single trial may run."),
+    click.option("--memory", metavar="SIZE", help="What a single trial may use, e.g. 2GB."),
+    click.option("--stop-target", type=float, metavar="V", help="End when the first objective reaches this value."),
+    click.option("--stagnation", type=COUNT, metavar="K", help="End after K generations without improvement."),
+    click.option("--plugin", multiple=True, metavar="FILE", help="A Python file that registers optimizers."),
+    click.option("--output", type=click.Choice(FORMATS), default="table", help="What to print in the end."),
+    click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it to a file instead."),
+    click.option("--quiet", is_flag=True, help="No progress, and no table in the end."),
+]  # fmt: skip
+KEPT = ("trials", "generations", "workers", "timeout", "trial_timeout", "memory", "stop_target", "stagnation", "plugin")
+
+
+def _running(function: Function) -> Function:
+    """Add the options that say how and how long to run."""
+    for option in reversed(RUNNING):
+        function = option(function)
+    return function
+
+
+@click.command()
+@click.argument("objective")
+@click.option("--space", required=True, metavar="SPACE", help="space.toml, module:name or file.py:name.")
+@click.option("--maximize", multiple=True, metavar="NAME", help="A metric to be made large; repeat for several.")
+@click.option("--minimize", multiple=True, metavar="NAME", help="A metric to be made small; repeat for several.")
+@click.option("--constraint", multiple=True, metavar="TEXT", help='A bound on metrics, e.g. "seconds <= 1".')
+@click.option(
+    "--optimizer", default="auto", metavar="NAME", help="A name of `evohpo optimizers`, module:name or file.py:name."
+)
+@click.option("--option", "option", multiple=True, metavar="KEY=VALUE", help="An option of the optimizer.")
+@click.option("--population", type=COUNT, help="Trials a generation.")
+@click.option("--seed", type=click.IntRange(min=0), help="Root of all randomness; drawn and shown where not given.")
+@click.option(
+    "--store", type=click.Path(path_type=Path), metavar="FILE", help="Keep the study here; the same call goes on."
+)
+@click.option("--name", help="A name for people.")
+@click.option("--owner", help="Whose study it is.")
+@click.option("--description", help="What it is about.")
+@click.option("--initial", metavar="JSON", help="Configurations to try first, as JSON or a .json file.")
+@click.option("--lookahead", type=COUNT, metavar="L", help="Make a steady-state optimizer independent of timing.")
+@click.option("--duplicates", type=click.Choice(["reuse", "evaluate"]), default="reuse", show_default=True)
+@_running
+@click.pass_context
+def run(ctx: click.Context, /, **given: Any) -> None:
+    """Search SPACE for the best hyperparameters of OBJECTIVE, a function given as module:name or file.py:name.
+
+    \b
+    evohpo run train.py:train --space space.toml --maximize accuracy --optimizer ga --trials 100 --workers 4 --store study.db
+    """
+    from evohpo.driver import check_run
+    from evohpo.study import Study
+    from evohpo.study.stop import Stop  # noqa: F401 - imported before the store is touched
+
+    check_out(given["out"], given["store"])
+    arguments: dict[str, Any] = {name: given[name] for name in KEPT}
+    arguments |= {"objective": _lasting(given["objective"]), "optimizer": _lasting(given["optimizer"])}
+    arguments |= {"plugin": [str(Path(p).resolve()) for p in given["plugin"]], "cwd": os.getcwd()}
+    with quiet_stdout():
+        _plugins(arguments)
+        objective = _objective(arguments)
+        space = loading.load_space(given["space"])
+        optimizer = _optimizer(arguments["optimizer"], loading.options(given["option"]))
+    check_run(objective, arguments["workers"] or 1, arguments["trials"], arguments["generations"], arguments["timeout"])
+    _check_budget(arguments, optimizer, len(given["maximize"]) + len(given["minimize"]))
+    evaluator = _evaluator(arguments)
+    initial = loading.load_configs(given["initial"]) if given["initial"] else ()
+    study = Study(
+        space, maximize=given["maximize"], minimize=given["minimize"], constraints=given["constraint"],
+        optimizer=optimizer, population=given["population"], initial=initial, duplicates=given["duplicates"],
+        lookahead=given["lookahead"], seed=given["seed"], store=given["store"], name=given["name"],
+        owner=given["owner"], description=given["description"], notes={NOTES: arguments},
+    )  # fmt: skip
+    _drive(ctx, study, objective, arguments, evaluator, given)
+
+
+@click.command()
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option("--objective", metavar="OBJECTIVE", help="Where the objective is now, if it has moved.")
+@_running
+@click.pass_context
+def resume(ctx: click.Context, /, **given: Any) -> None:
+    """Go on with the study in STORE: after anything that stopped it, or for longer with a larger budget.
+
+    It runs the objective that `evohpo run` was started with, so resume only studies whose code you trust.
+
+    \b
+    evohpo resume study.db
+    evohpo resume study.db --trials 500
+    """
+    from evohpo.study import load
+
+    store: Path = given["store"]
+    check_out(given["out"], store)
+    with load(store) as header:
+        arguments = dict(header.settings.notes.get(NOTES, {}))
+        options = header.settings.optimizer["options"]
+    if not arguments:
+        raise UsageError(
+            f"store {store}: was not made by `evohpo run`, so nothing says which objective it is about: go on in Python "
+            f"with evohpo.load({str(store)!r}).run(objective, ...)"
+        )
+    arguments |= {name: given[name] for name in KEPT if given[name]}
+    if given["objective"]:
+        arguments["objective"] = _lasting(given["objective"])
+    with quiet_stdout():
+        if arguments["cwd"] not in sys.path:
+            sys.path.insert(0, arguments["cwd"])
+        _plugins(arguments)
+        objective = _objective(arguments)
+        own = ":" in arguments["optimizer"]
+        study = load(store, optimizer=_optimizer(arguments["optimizer"], options) if own else None)
+    _drive(ctx, study, objective, arguments, _evaluator(arguments), given)
+
+
+def _drive(
+    ctx: click.Context, study: Study, objective: Any, arguments: dict[str, Any], evaluator: Evaluator | None,
+    given: dict[str, Any],
+) -> None:  # fmt: skip
+    """Run, show what came of it, and exit with the code that says how it went."""
+    with quiet_stdout():
+        study.run(
+            objective, trials=arguments["trials"], generations=arguments["generations"],
+            workers=arguments["workers"] or 1, evaluator=evaluator, stop=stop_rule(arguments),
+            timeout=arguments["timeout"], progress=not given["quiet"],
+        )  # fmt: skip
+    deliver(study, given["output"], given["out"], given["quiet"], top=TOP if given["output"] == "table" else None)
+    if "interrupted" in study.stopped:
+        if study.store is not None:
+            click.echo(f"evohpo: interrupted; go on with: evohpo resume {study.store}", err=True)
+        ctx.exit(INTERRUPTED)
+    if "failing" in study.stopped:
+        ctx.exit(FAILED)
+
+
+def stop_rule(arguments: dict[str, Any]) -> Stop | None:
+    """Return the stop rule that the arguments of `run` ask for, if any."""
+    from evohpo.study import Stop
+
+    target, stagnation = arguments.get("stop_target"), arguments.get("stagnation")
+    return None if target is None and stagnation is None else Stop(target=target, stagnation=stagnation)
+
+
+def _check_budget(arguments: dict[str, Any], optimizer: Any, n_objectives: int) -> None:
+    """Say that there is no budget before a store is made, not after."""
+    from evohpo.optimizers import resolve
+
+    given = any(
+        arguments[name] is not None for name in ("trials", "generations", "timeout", "stop_target", "stagnation")
+    )
+    if not given and not resolve(optimizer, max(1, n_objectives)).traits.finite:
+        raise UsageError("say how long: --trials, --generations, --timeout, --stop-target or --stagnation")
+
+
+def _evaluator(arguments: dict[str, Any]) -> Evaluator | None:
+    """Return processes where a trial has limits, else leave it to the number of workers."""
+    from evohpo.evaluators import Processes
+
+    memory, timeout = arguments["memory"], arguments["trial_timeout"]
+    if memory is None and timeout is None:
+        return None
+    return Processes(arguments["workers"] or 1, timeout=timeout, memory=loading.size(memory) if memory else None)
+
+
+def _lasting(target: str) -> str:
+    """Return `file.py:name` with the file's whole path, so that it is found from another folder; others as they are."""
+    home, colon, path = target.rpartition(":")
+    return f"{Path(home).resolve()}:{path}" if colon and home.endswith(".py") else target
+
+
+def _objective(arguments: dict[str, Any]) -> Any:
+    objective = loading.load_object(arguments["objective"], "objective")
+    if not callable(objective):
+        raise UsageError(f"objective {arguments['objective']!r}: is of type {type(objective).__name__}, not a function")
+    return objective
+
+
+def _optimizer(text: str, options: dict[str, Any]) -> Any:
+    from evohpo.optimizers import use
+
+    target = loading.load_object(text, "optimizer") if ":" in text else text
+    return use(target, **options) if options else target
+
+
+def _plugins(arguments: dict[str, Any]) -> None:
+    for path in arguments["plugin"]:
+        loading.import_file(path, "plugin")
