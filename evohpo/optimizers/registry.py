@@ -370,11 +370,9 @@ _NOBODYS = {"builtins", "abc", "typing", "functools", "evohpo", "__main__", "Non
 
 def _fingerprint(entry: Registered) -> str:
     """Return the distribution and version that `entry` comes from, as far as there is one."""
-    import evohpo
-
     if entry.origin == "evohpo":
         library = entry.name.partition(".")[0] if "." in entry.name else ""  # names are "<library>.<algorithm>"
-        return f"evohpo {evohpo.__version__}" + (f", {_version(library)}" if library else "")
+        return _version("evohpo") + (f", {_version(library)}" if library else "")
     if entry.origin.startswith("plugin "):
         return entry.origin.removeprefix("plugin ")
     return _version(entry.origin.partition(":")[0].partition(".")[0]) or entry.origin

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from evohpo.errors import UsageError
+from evohpo.errors import EvohpoWarning, UsageError
 from evohpo.space import Categorical, Integer, Ordinal, Space
 
 if TYPE_CHECKING:
@@ -12,6 +13,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+    from evohpo.study.study import Study
+    from evohpo.trials.trial import Trial
+
+
+def attach_rows(study: Study, rows: pd.DataFrame | str | Path, label: str) -> list[Trial]:
+    """Attach every row that is in the space and has a result; name the others in one warning."""
+    trials, refused = [], []
+    for index, params, metrics in configurations(rows, study.space):
+        try:
+            trials.append(study.attach(params, metrics, label))
+        except UsageError as error:
+            refused.append(f"row {index}: {error}")
+    if refused:
+        shown = "; ".join(refused[:5]) + (f"; and {len(refused) - 5} more" if len(refused) > 5 else "")
+        total = len(refused) + len(trials)
+        warnings.warn(f"{len(refused)} of {total} rows not attached: {shown}", EvohpoWarning, stacklevel=3)
+    return trials
 
 
 def configurations(

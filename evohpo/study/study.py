@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from evohpo.errors import EvohpoWarning, IllegalValue, StoreError, UsageError
-from evohpo.optimizers.registry import Resolved, resolve, use
+from evohpo.errors import IllegalValue, UsageError
+from evohpo.optimizers.registry import Resolved, resolve
 from evohpo.pruners import Decision, Pruner
 from evohpo.space import Space
 from evohpo.study import journal as journals
@@ -108,6 +106,13 @@ class Study:
         self._began = time.monotonic()
         self._chronicle = Chronicle(settings, self.seeds, resolved, journal)
         self.ledger = self._chronicle.ledger
+
+    @classmethod
+    def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Pruner | None, journal: Journal) -> Self:
+        """Return the study that `journal` holds; see `load`."""
+        study = cls.__new__(cls)
+        study._open(settings, resolved, pruner, journal)
+        return study
 
     # ---- what it is
 
@@ -289,22 +294,9 @@ class Study:
             rows: a DataFrame, or the path of a CSV file.
             label: the label of each trial.
         """
-        from evohpo.study.attach import configurations
+        from evohpo.study.attach import attach_rows
 
-        trials, refused = [], []
-        for index, params, metrics in configurations(rows, self.space):
-            try:
-                trials.append(self.attach(params, metrics, label))
-            except UsageError as error:
-                refused.append(f"row {index}: {error}")
-        if refused:
-            shown = "; ".join(refused[:5]) + (f"; and {len(refused) - 5} more" if len(refused) > 5 else "")
-            warnings.warn(
-                f"{len(refused)} of {len(refused) + len(trials)} rows not attached: {shown}",
-                EvohpoWarning,
-                stacklevel=2,
-            )
-        return trials
+        return attach_rows(self, rows, label)
 
     def run(self, objective: Callable[..., Any], **arguments: Any) -> Study:
         """Hand the study to the loop; the arguments are those of `evohpo.tune` that say how and how long."""
@@ -400,35 +392,3 @@ class Study:
         ledger = self.ledger
         counts = ", ".join(f"{n} {status}" for status, n in ledger.counts.items() if n)
         return f"Study({self.name!r}, {self.goals}, optimizer={self.optimizer!r}, {len(self.trials)} trials: {counts or 'none'})"
-
-
-def load(path: str | Path, optimizer: Any = None, pruner: Pruner | None = None) -> Study:
-    """Open a stored study, for reading or for going on.
-
-    Nothing is locked before something is written, so a running study can be read.
-
-    Args:
-        path: the study's file.
-        optimizer: only needed to go on with a study whose optimizer is your own code.
-        pruner: to go on with a study that had one.
-
-    Raises:
-        StoreError: there is no study at `path`, or it cannot be read.
-    """
-    if not journals.exists(path):
-        raise StoreError(f"store {path}: there is no study there")
-    journal = Journal(Path(path), write=False)
-    settings = Settings.from_header(journal.header())
-    recorded = settings.optimizer
-    n = len(settings.goals.objectives)
-    resolved = None
-    if optimizer is not None:
-        resolved = resolve(optimizer, n_objectives=n)
-    elif recorded["rebuildable"]:
-        with contextlib.suppress(UsageError):  # its plugin is not installed here: the study can still be read
-            resolved = resolve(
-                use(recorded["name"], repaired=recorded["repaired"], **recorded["options"]), n_objectives=n
-            )
-    study = Study.__new__(Study)
-    study._open(settings, resolved, pruner, journal)
-    return study

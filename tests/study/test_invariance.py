@@ -11,8 +11,8 @@ import pytest
 import evohpo as eh
 from tests.conftest import loss, make_mixed_space, untimed
 
-GENERATIONAL = ["ga", "de", "pso", "cmaes", "paes", "nsga2", "sa", "eda", "inspyred.ga", "inspyred.pso", "inspyred.dea"]
-STEADY = ["ga-steady", "de-steady", "random", "sobol"]
+STEADY = ["de-steady", "ga-steady", "grid", "random", "sobol"]
+GENERATIONAL = [info.name for info in eh.available_optimizers() if info.origin == "evohpo" and info.name not in STEADY]
 
 
 def jittery(params):
@@ -38,7 +38,9 @@ def test_threads_change_nothing_for_a_generational_optimizer(optimizer):
         pd.testing.assert_frame_equal(untimed(search(optimizer, eh.Threads(), workers)), expected)
 
 
-@pytest.mark.parametrize("optimizer", ["ga", "pso"])
+@pytest.mark.parametrize(
+    "optimizer", [pytest.param(n, marks=[] if n in ("ga", "pso") else pytest.mark.slow) for n in GENERATIONAL]
+)
 def test_processes_change_nothing_for_a_generational_optimizer(optimizer):
     expected = untimed(search(optimizer))
     for workers in (2, 8):
