@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
@@ -273,30 +273,38 @@ class Study:
             return Decision.CONTINUE
         return self.pruner.report(trial, int(step), self.goals.fitness(metrics))
 
-    def attach(self, params: Mapping[str, Any], metrics: Any, label: str = "attached") -> Trial:
-        """Bring a result measured elsewhere: a trial of its own, told to the optimizer as one it never asked.
+    @overload
+    def attach(self, params: Mapping[str, Any], metrics: Any, label: str = "attached") -> Trial: ...
+
+    @overload
+    def attach(self, params: pd.DataFrame | str | Path, *, label: str = "attached") -> list[Trial]: ...
+
+    def attach(
+        self, params: Mapping[str, Any] | pd.DataFrame | str | Path, metrics: Any = None, label: str = "attached"
+    ) -> Trial | list[Trial]:
+        """Bring results measured elsewhere: trials of their own, told to the optimizer as ones it never asked.
+
+        Args:
+            params: a configuration; or many with their results, a DataFrame or the path of a CSV file with a column a
+                hyperparameter and a column a metric, empty where a parameter does not apply.
+            metrics: what was measured for one configuration.
+            label: the trials' label in the table.
+
+        Returns:
+            The trial; of many rows the list of trials. Rows that are not in the space, or have no legal result, are
+            named in one warning; the others are attached.
 
         Raises:
             IllegalValue: the configuration is not in the space, or the metrics are no legal result.
         """
+        if not isinstance(params, Mapping):
+            from evohpo.study.attach import attach_rows
+
+            return attach_rows(self, params, label)
         config, checked = self.space.validate(dict(params)), self.goals.check(metrics)
         trial = self._chronicle.attach(config, checked, label)
         self.commit()
         return trial
-
-    def attach_table(self, rows: pd.DataFrame | str | Path, label: str = "attached") -> list[Trial]:
-        """Bring many results: a row each, with a column a hyperparameter and a column a metric.
-
-        Empty cells are absent. Rows that are not in the space, or have no legal result, are named in one warning; the
-        others are attached.
-
-        Args:
-            rows: a DataFrame, or the path of a CSV file.
-            label: the label of each trial.
-        """
-        from evohpo.study.attach import attach_rows
-
-        return attach_rows(self, rows, label)
 
     def run(self, objective: Callable[..., Any], **arguments: Any) -> Study:
         """Hand the study to the loop; the arguments are those of `evohpo.tune` that say how and how long."""
@@ -390,5 +398,6 @@ class Study:
 
     def __repr__(self) -> str:
         ledger = self.ledger
-        counts = ", ".join(f"{n} {status}" for status, n in ledger.counts.items() if n)
-        return f"Study({self.name!r}, {self.goals}, optimizer={self.optimizer!r}, {len(self.trials)} trials: {counts or 'none'})"
+        counts = ", ".join(f"{n} {status}" for status, n in ledger.counts.items() if n) or "none"
+        head = f"{self.name!r}, {self.goals}, optimizer={self.optimizer!r}, seed={self.seed}"
+        return f"Study({head}, {len(self.trials)} trials: {counts})"

@@ -47,7 +47,7 @@ def does_its_worst(params):
 BEHAVIOURS = ["raises", "hangs", "exits", "crashes", "eats", "forks", "prints", "nan", "behaves"]
 REASONS = {
     "raises": ("raised", "ValueError: no such layer"),
-    "hangs": ("timeout", "2 s"),
+    "hangs": ("timeout", "6 s"),
     "exits": ("crashed", "exit code 3"),
     "crashes": ("crashed", "SIGSEGV"),
     "eats": ("memory", "limit"),
@@ -83,7 +83,7 @@ def test_every_trial_of_a_hostile_objective_ends_with_its_reason(tmp_path):
         {"behaviour": eh.Categorical(BEHAVIOURS)},
         minimize="loss",
         optimizer="grid",
-        evaluator=eh.Processes(2, timeout=2, memory=400_000_000),
+        evaluator=eh.Processes(2, timeout=6, memory=400_000_000),
         seed=1,
         store=tmp_path / "study.db",
         progress=False,

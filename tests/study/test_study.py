@@ -139,8 +139,9 @@ def test_a_table_of_earlier_results_is_attached_and_bad_rows_are_named(tmp_path,
     rows.to_csv(tmp_path / "rows.csv", index=False)
     study = eh.Study(mixed_space, minimize="loss", optimizer="ga", seed=1)
     with pytest.warns(eh.EvohpoWarning, match=r"1 of 100 rows not attached: row 7: learning_rate = 5.0"):
-        trials = study.attach_table(tmp_path / "rows.csv")
+        trials = study.attach(tmp_path / "rows.csv", label="last year")
     assert len(trials) == 99
+    assert {t.label for t in trials} == {"last year"}
     assert study.best.metrics["loss"] == pytest.approx(rows.drop(index=7)["loss"].min())
     population = study.ask(20)
     for trial in population:
