@@ -12,7 +12,9 @@ import evohpo as eh
 from tests.conftest import loss, make_mixed_space
 
 NAMES = sorted(
-    info.name for info in eh.available_optimizers() if info.origin == "evohpo" or info.name.startswith("inspyred.")
+    info.name
+    for info in eh.available_optimizers().values()
+    if info.origin == "evohpo" or info.name.startswith("inspyred.")
 )
 SEEDS = 5
 

@@ -274,15 +274,15 @@ def _find(target: Any) -> Registered | None:
     return next((entry for entry in _registered.values() if entry.target is target), None)
 
 
-def available_optimizers() -> list[Listed]:
+def available_optimizers() -> dict[str, Listed]:
     """Return every optimizer there is, by name; what cannot be imported is listed with its error.
 
     Example:
-        >>> [info.name for info in available_optimizers() if info.name.startswith("de")]
+        >>> [name for name in available_optimizers() if name.startswith("de")]
         ['de', 'de-steady']
     """
     names = {*_registered, *BUILT_IN, *_plugins("evohpo.optimizers")}
-    return [_listed(name) for name in sorted(names)]
+    return {name: _listed(name) for name in sorted(names)}
 
 
 def _listed(name: str) -> Listed:

@@ -163,7 +163,7 @@ def test_a_plugin_that_fails_to_import_is_listed_with_its_error_and_hides_nobody
     pretend(
         monkeypatch, (group, "test-broken", "no.such.module:thing"), (group, "test-plugged", f"{__name__}:walk")
     )  # fmt: skip
-    listed = {info.name: info for info in available_optimizers()}
+    listed = available_optimizers()
     assert "No module named 'no'" in listed["test-broken"].error
     assert (listed["test-plugged"].form, listed["test-plugged"].error) == ("generator", "")
     assert listed["random"].form == "class"
@@ -173,7 +173,7 @@ def test_a_plugin_that_fails_to_import_is_listed_with_its_error_and_hides_nobody
 
 
 def test_the_list_covers_every_built_in_name():
-    listed = {info.name: info for info in available_optimizers()}
+    listed = available_optimizers()
     assert set(registry.BUILT_IN) <= set(listed)
     assert {listed[name].error for name in registry.BUILT_IN} == {""}
     assert {listed[name].origin for name in registry.BUILT_IN} == {"evohpo"}

@@ -12,7 +12,9 @@ import evohpo as eh
 from tests.conftest import loss, make_mixed_space, untimed
 
 STEADY = ["de-steady", "ga-steady", "grid", "random", "sobol"]
-GENERATIONAL = [info.name for info in eh.available_optimizers() if info.origin == "evohpo" and info.name not in STEADY]
+GENERATIONAL = [
+    info.name for info in eh.available_optimizers().values() if info.origin == "evohpo" and info.name not in STEADY
+]
 
 
 def jittery(params):
