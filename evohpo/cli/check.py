@@ -33,7 +33,9 @@ def check(
     expect: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check TARGET, an optimizer given as a registered name, module:name or file.py:name, and print its card.
+    """Check that an optimizer keeps its promises.
+
+    TARGET is a registered name, module:name or file.py:name.
 
     Exit code 1 if a check fails.
     """

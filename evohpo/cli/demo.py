@@ -10,7 +10,7 @@ COUNT = click.IntRange(min=1)
 
 
 @click.command()
-@click.option("--generations", type=COUNT, default=4, show_default=True)
+@click.option("--generations", type=COUNT, default=5, show_default=True)
 @click.option("--population", type=COUNT, default=10, show_default=True)
 @click.option("--budget", type=COUNT, help="Trials an optimizer; generations x population where not given.")
 @click.option("--workers", type=COUNT, default=2, show_default=True)
@@ -26,7 +26,10 @@ def demo(
     optimizers: str | None,
     store: Path | None,
 ) -> None:
-    """Tune a neural network on handwritten digits with eight algorithms, then kill a run and go on with it."""
+    """Tune a neural network with eight algorithms.
+
+    Then kill a run in the middle and go on with it.
+    """
     from evohpo.demo import show
 
     names = [name.strip() for name in optimizers.split(",") if name.strip()] if optimizers else None

@@ -8,13 +8,15 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
@@ -22,16 +24,14 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 class Group(click.Group):
     """A group of commands that never shows a traceback, unless `--debug` stands on the line."""
 
-    def main(
-        self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any
-    ) -> NoReturn:  # noqa: ARG002
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]  # always exits
         """Run the command that `args` name and exit with its code."""
         arguments = list(sys.argv[1:] if args is None else args)
         debug = "--debug" in arguments
         arguments = [a for a in arguments if a != "--debug"]
         with _readable_warnings():
             try:
-                code = super().main(arguments, *rest, standalone_mode=False, **extra)
+                code = super().main(arguments, prog_name, **extra | {"standalone_mode": False})
                 sys.stdout.flush()
             except (click.ClickException, click.Abort, EvohpoError, OSError) as error:
                 if debug:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
 import sys
 import traceback
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from evohpo.space import Space
 
+TYPES = "continuous, integer, categorical, ordinal, static"
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
@@ -58,7 +58,7 @@ def import_file(path: str | Path, what: str) -> ModuleType:
     """
     file = Path(path).resolve()
     if not file.is_file():
-        raise UsageError(f"{what}: there is no file {str(path)!r} (looked in {Path.cwd()})")
+        raise UsageError(f"{what}: there is no file {str(file)!r}")
     stem = file.stem
     loaded = getattr(sys.modules.get(stem), "__file__", None)
     taken = stem in sys.modules and (loaded is None or Path(loaded).resolve() != file)
@@ -71,7 +71,7 @@ def import_file(path: str | Path, what: str) -> ModuleType:
 
 
 def _import(module: str, where: str) -> ModuleType:
-    _first_on_path(os.getcwd())
+    _first_on_path(str(Path.cwd()))
     importlib.invalidate_caches()
     try:
         return importlib.import_module(module)
@@ -117,7 +117,6 @@ def _space_of_toml(path: Path) -> Space:
     import tomllib
 
     from evohpo.space import Space
-    from evohpo.space.space import KINDS
 
     try:
         content = tomllib.loads(path.read_text("utf-8"))
@@ -130,7 +129,7 @@ def _space_of_toml(path: Path) -> Space:
         raise UsageError(f'space {path}: constraints must be a list of texts such as ["layers * units <= 600"]')
     for name, fields in content.items():
         if isinstance(fields, dict) and "type" not in fields:
-            raise UsageError(f"space {path}: parameter {name!r}: say its type = one of {', '.join(sorted(KINDS))}")
+            raise UsageError(f"space {path}: parameter {name!r}: say its type, one of {TYPES}")
         if isinstance(fields, dict) and "constraints" in fields:
             raise UsageError(f"space {path}: parameter {name!r}: put constraints at the top, before the first [table]")
     try:

@@ -16,7 +16,7 @@ from evohpo.cli.output import make_console, print_table, quiet_stdout
 @click.argument("name", required=False)
 @click.option("--plugin", multiple=True, metavar="FILE", help="A Python file that registers optimizers.")
 def optimizers(name: str | None, plugin: tuple[str, ...]) -> None:
-    """List the optimizers there are, or show what NAME does and which options it has."""
+    """List the optimizers, or the options of one."""
     with quiet_stdout():
         for path in plugin:
             loading.import_file(path, "plugin")
@@ -26,7 +26,7 @@ def optimizers(name: str | None, plugin: tuple[str, ...]) -> None:
 def _all() -> str:
     from evohpo.optimizers import available_optimizers
 
-    found = available_optimizers()
+    found = list(available_optimizers().values())
     console = make_console()
     columns = {
         "name": [i.name for i in found],
@@ -54,7 +54,7 @@ def _one(name: str) -> str:
         name,
         f"  origin       {entry.origin}",
         f"  objectives   {traits.objectives}",
-        f"  constraints  {'reads violations itself' if traits.constraints else 'infeasible trials are ranked behind feasible ones'}",
+        f"  constraints  {'reads violations itself' if traits.constraints else 'sees infeasible trials ranked last'}",
         f"  encoding     {'Real' if traits.encoding is None else type(traits.encoding).__name__}",
         *([f"  reference    {traits.reference}"] if traits.reference else []),
         *(f"  note         {note}" for note in entry.notes),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -72,19 +71,22 @@ def _running(function: Function) -> Function:
 @_running
 @click.pass_context
 def run(ctx: click.Context, /, **given: Any) -> None:
-    """Search SPACE for the best hyperparameters of OBJECTIVE, a function given as module:name or file.py:name.
+    r"""Search for the best hyperparameters of OBJECTIVE.
+
+    OBJECTIVE is a function of a dict, given as module:name or file.py:name.
 
     \b
     evohpo run train.py:train --space space.toml --maximize accuracy --optimizer ga --trials 100 --workers 4 --store study.db
     """
     from evohpo.driver import check_run
     from evohpo.study import Study
-    from evohpo.study.stop import Stop  # noqa: F401 - imported before the store is touched
 
+    if not given["maximize"] and not given["minimize"]:
+        raise UsageError("say what to optimize: --maximize NAME or --minimize NAME")
     check_out(given["out"], given["store"])
     arguments: dict[str, Any] = {name: given[name] for name in KEPT}
     arguments |= {"objective": _lasting(given["objective"]), "optimizer": _lasting(given["optimizer"])}
-    arguments |= {"plugin": [str(Path(p).resolve()) for p in given["plugin"]], "cwd": os.getcwd()}
+    arguments |= {"plugin": [str(Path(p).resolve()) for p in given["plugin"]], "cwd": str(Path.cwd())}
     with quiet_stdout():
         _plugins(arguments)
         objective = _objective(arguments)
@@ -109,9 +111,10 @@ def run(ctx: click.Context, /, **given: Any) -> None:
 @_running
 @click.pass_context
 def resume(ctx: click.Context, /, **given: Any) -> None:
-    """Go on with the study in STORE: after anything that stopped it, or for longer with a larger budget.
+    r"""Go on with a study, after anything that stopped it.
 
-    It runs the objective that `evohpo run` was started with, so resume only studies whose code you trust.
+    Every budget can be raised. It runs the objective that `evohpo run` was started with, so resume only
+    studies whose code you trust.
 
     \b
     evohpo resume study.db
@@ -139,7 +142,10 @@ def resume(ctx: click.Context, /, **given: Any) -> None:
         objective = _objective(arguments)
         own = ":" in arguments["optimizer"]
         study = load(store, optimizer=_optimizer(arguments["optimizer"], options) if own else None)
+    before = study.ledger.ended
     _drive(ctx, study, objective, arguments, _evaluator(arguments), given)
+    if study.ledger.ended == before:
+        click.echo("evohpo: its budget was spent already; give more, e.g. --trials or --generations", err=True)
 
 
 def _drive(

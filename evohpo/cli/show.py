@@ -22,7 +22,7 @@ from evohpo.cli.output import FORMATS, check_out, deliver
 def show(
     store: Path, output: str, out: Path | None, best: bool, front: bool, sort: str | None, top: int | None
 ) -> None:
-    """Show the study in STORE, finished or running: its settings, what it came to, and its trials.
+    """Show a stored study, finished or running.
 
     It only reads, and runs no code of the study.
     """

@@ -3,7 +3,8 @@
 from evohpo.space.conditions import at_least, at_most, between
 from evohpo.space.encodings import Binary, Codec, Configs, Encoding, Genes, Index, OneHot, Real
 from evohpo.space.expressions import Expression
-from evohpo.space.parameters import Categorical, Continuous, Integer, Ordinal, Parameter, Static
+from evohpo.space.numeric import Continuous, Integer
+from evohpo.space.parameters import Categorical, Ordinal, Parameter, Static
 from evohpo.space.space import Space
 
 __all__ = [

@@ -1,39 +1,57 @@
-"""Expressions over named values, such as "layers >= 2 and solver == 'sgd'": parsed against a whitelist, never evaluated as code."""
+"""Expressions over named values, such as "layers >= 2 and solver == 'sgd'": parsed by a whitelist, never run as code.
+
+Arithmetic is done in float64, on single values and on whole columns alike, so both give the same answer and no expression
+can make numbers that grow without bound. Comparisons are Python's: 1 == 1.0 == True.
+"""
 
 from __future__ import annotations
 
 import ast
+import keyword
+import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evohpo.errors import IllegalDefinition, UnknownName
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
 LONGEST = 1000  # characters; no sensible condition is longer, and parsing stays instant
-DEEPEST = 40  # nested operations
+DEEPEST = 100  # nested operations
+LARGEST = 2**63  # whole numbers in the text
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
+    ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.divide,
+    ast.FloorDiv: np.floor_divide, ast.Mod: np.mod, ast.Pow: np.float_power,
 }  # fmt: skip
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq, ast.NotEq: operator.ne,
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }  # fmt: skip
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "abs": np.abs, "min": lambda *a: _fold(np.minimum, a), "max": lambda *a: _fold(np.maximum, a), "log": np.log, "exp": np.exp,
-    "sqrt": np.sqrt,
+    "abs": np.abs, "min": lambda *a: _fold(np.minimum, a), "max": lambda *a: _fold(np.maximum, a), "log": np.log,
+    "exp": np.exp, "sqrt": np.sqrt,
 }  # fmt: skip
+_TOKEN = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`([^`]+)`")  # text in quotes, or a name in backquotes
+_LINES = str.maketrans("\r\n\f", "   ")
 
 
-def _fold(function: Callable[[Any, Any], Any], values: tuple[Any, ...]) -> Any:
-    result = values[0]
-    for value in values[1:]:
-        result = function(result, value)
-    return result
+def quoted(name: str) -> str:
+    """Return a name as it has to be written in an expression.
+
+    Example:
+        >>> quoted("layers"), quoted("batch-size"), quoted("lambda")
+        ('layers', '`batch-size`', '`lambda`')
+    """
+    plain = (
+        name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+    )  # Python would normalise other letters
+    return name if plain else f"`{name}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +66,7 @@ class Expression:
     text: str
     names: tuple[str, ...]
     _tree: ast.expr = field(repr=False, compare=False)
-    _quoted: Mapping[str, str] = field(repr=False, compare=False)
+    _original: Mapping[str, str] = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str, known: Iterable[str] | None = None) -> Expression:
@@ -62,20 +80,18 @@ class Expression:
             raise IllegalDefinition(None, f"an expression is text such as 'layers >= 2', not {text!r}")
         if len(text) > LONGEST:
             raise IllegalDefinition(None, f"expression {text[:40]!r}...: longer than {LONGEST} characters")
-        quoted: dict[str, str] = {}
-
-        def unquote(match: re.Match[str]) -> str:
-            return quoted.setdefault(match[1], f"quoted_{len(quoted)}_")
-
-        plain = re.sub(r"`([^`]+)`", unquote, text)
+        plain, original = _unquoted(text)
+        indent = len(plain) - len(plain.lstrip())
         try:
             tree = ast.parse(plain.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            where = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
-            raise IllegalDefinition(None, f"expression {text!r}: not understood{where}") from None
+            at = error.offset if isinstance(error, SyntaxError) else None
+            where = f" at character {at + indent}" if at else ""
+            raise IllegalDefinition(
+                None, f"expression {text!r}: not understood{where} (a name such as `batch-size` goes in backquotes)"
+            ) from None
         names: dict[str, None] = {}
-        original = {alias: name for name, alias in quoted.items()}
-        _check(tree, text, original, names, 0)
+        _Reader(text, plain.strip(), indent, original, names).check(tree, 0)
         if known is not None:
             known = list(known)
             for name in names:
@@ -84,77 +100,151 @@ class Expression:
         return cls(text, tuple(names), tree, original)
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
-        """Return the value for `values`: scalars, or arrays of one length for all of them at once."""
-        return _value(self._tree, values, self._quoted)
+        """Return the value for `values`: scalars, or arrays of one length for all of them at once.
+
+        What cannot be computed, such as the logarithm of a negative number, is NaN, for which no comparison holds.
+        """
+        with np.errstate(all="ignore"):
+            return _value(self._tree, values, self._original)
 
     @property
     def is_comparison(self) -> bool:
-        """Whether it is a comparison of numbers, so that it has margins."""
-        return isinstance(self._tree, ast.Compare) and not any(
-            isinstance(op, ast.In | ast.NotIn | ast.NotEq) for op in self._tree.ops
+        """Whether it is a comparison of numbers, or a chain of them, so that it has margins."""
+        if not isinstance(self._tree, ast.Compare) or any(isinstance(op, ast.NotEq) for op in self._tree.ops):
+            return False
+        inside = [node for node in ast.walk(self._tree) if node is not self._tree]
+        return not any(
+            isinstance(n, ast.Compare | ast.BoolOp | ast.Not | ast.In | ast.NotIn)
+            or (isinstance(n, ast.Constant) and (n.value is None or isinstance(n.value, str)))
+            for n in inside
         )
 
+    @property
+    def is_simple(self) -> bool:
+        """Whether each of its comparisons is between one name and constants, without arithmetic."""
+        return not any(
+            isinstance(n, ast.BinOp | ast.Call)
+            or (isinstance(n, ast.Compare) and sum(isinstance(side, ast.Name) for side in (n.left, *n.comparators)) > 1)
+            for n in ast.walk(self._tree)
+        )
+
+    @property
+    def numbers(self) -> list[float]:
+        """The numbers in it, each with both signs."""
+        found = [n.value for n in ast.walk(self._tree) if isinstance(n, ast.Constant)]
+        return [s * v for v in found if isinstance(v, int | float) and not isinstance(v, bool) for s in (1, -1)]
+
     def margins(self, values: Mapping[str, Any]) -> list[Any]:
-        """Return by how much each comparison of the chain is missed: above 0 where it does not hold."""
+        """Return by how much each comparison of the chain is missed: above 0 where it does not hold, inf for NaN.
+
+        Only for an expression that `is_comparison`.
+        """
         assert isinstance(self._tree, ast.Compare)
-        sides = [_value(node, values, self._quoted) for node in (self._tree.left, *self._tree.comparators)]
-        return [_margin(op, a, b) for op, a, b in zip(self._tree.ops, sides, sides[1:], strict=False)]
+        with np.errstate(all="ignore"):
+            nodes = (self._tree.left, *self._tree.comparators)
+            sides = [_number(_value(node, values, self._original)) for node in nodes]
+            return [_margin(op, a, b) for op, a, b in zip(self._tree.ops, sides, sides[1:], strict=False)]
 
 
 def _margin(op: ast.cmpop, a: Any, b: Any) -> Any:
-    if isinstance(op, ast.Eq):
-        return abs(a - b)
-    excess = a - b if isinstance(op, ast.Lt | ast.LtE) else b - a
-    strict = isinstance(op, ast.Lt | ast.Gt)
-    return np.where(np.equal(excess, 0), 1e-12, excess) if strict else excess  # at the bound a strict one is missed
+    excess = abs(a - b) if isinstance(op, ast.Eq) else a - b if isinstance(op, ast.Lt | ast.LtE) else b - a
+    if isinstance(op, ast.Lt | ast.Gt):
+        excess = np.where(excess == 0, 1e-12, excess)  # at the bound a strict one is missed
+    return np.where(np.isnan(excess), np.inf, excess)
 
 
-def _check(node: ast.AST, text: str, original: Mapping[str, str], names: dict[str, None], depth: int) -> None:
-    """Walk the tree once; collect names, refuse whatever is not on the list."""
-    if depth > DEEPEST:
-        raise IllegalDefinition(None, f"expression {text!r}: nested deeper than {DEEPEST}")
-    children: list[ast.AST] = []
-    match node:
-        case ast.BoolOp():
-            children = list(node.values)
-        case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd()):
-            children = [node.operand]
-        case ast.BinOp() if type(node.op) in _BINARY:
-            children = [node.left, node.right]
-            if isinstance(node.op, ast.Pow):
-                power = node.right.value if isinstance(node.right, ast.Constant) else None
+def _unquoted(text: str) -> tuple[str, dict[str, str]]:
+    """Return the text with names in backquotes replaced by others of their length, and what these stand for."""
+    aliases: dict[str, str] = {}
+    letters = (chr(code) for code in range(0x4E00, 0x9FA5) if chr(code) not in text)
+
+    def alias(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return match[0]
+        if name not in aliases:
+            aliases[name] = next(letters).ljust(len(name) + 2, "_")  # of one length: positions in messages stay right
+        return aliases[name]
+
+    return _TOKEN.sub(alias, text.translate(_LINES)), {alias: name for name, alias in aliases.items()}
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Walks a tree once: collects names, refuses whatever is not on the list."""
+
+    text: str
+    plain: str
+    indent: int
+    original: Mapping[str, str]
+    names: dict[str, None]
+
+    def check(self, node: ast.expr, depth: int) -> None:
+        if depth > DEEPEST:
+            raise IllegalDefinition(None, f"expression {self.text!r}: nested deeper than {DEEPEST}")
+        for child in self.children(node):
+            self.check(child, depth + 1)
+
+    def children(self, node: ast.expr) -> list[ast.expr]:
+        match node:
+            case ast.BoolOp():
+                return node.values
+            case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd()):
+                return [node.operand]
+            case ast.BinOp() if type(node.op) in _BINARY:
+                power = _constant(node.right) if isinstance(node.op, ast.Pow) else 0
                 if isinstance(power, bool) or not isinstance(power, int | float) or abs(power) > 16:
-                    raise _refused(node, text, "a power must be a number up to 16")
-        case ast.Compare():
-            for op, right in zip(node.ops, node.comparators, strict=True):
-                if isinstance(op, ast.In | ast.NotIn) and not isinstance(right, ast.Tuple | ast.List):
-                    raise _refused(node, text, "'in' needs a list such as ('sgd', 'adam')")
-                if type(op) not in _COMPARE and not isinstance(op, ast.In | ast.NotIn):
-                    raise _refused(node, text, "'is' is not a comparison of values; write ==")
-            children = [node.left, *node.comparators]
-        case ast.Call(func=ast.Name(id=function), keywords=[]) if function in _FUNCTIONS and node.args:
-            if function not in ("min", "max") and len(node.args) != 1:
-                raise _refused(node, text, f"{function} takes one value")
-            children = list(node.args)
-        case ast.Name():
-            names[original.get(node.id, node.id)] = None
-        case ast.Tuple() | ast.List():
-            if not all(
-                isinstance(e, ast.Constant) or (isinstance(e, ast.UnaryOp) and isinstance(e.operand, ast.Constant))
-                for e in node.elts
-            ):
-                raise _refused(node, text, "a list may only hold plain values")
-            children = list(node.elts)
-        case ast.Constant(value=str() | int() | float() | None):
-            pass
-        case _:
-            raise _refused(node, text, f"{type(node).__name__} is not allowed")
-    for child in children:
-        _check(child, text, original, names, depth + 1)
+                    raise self.refused(node, "a power must be a number up to 16")
+                return [node.left, node.right]
+            case ast.Compare():
+                if len(node.ops) > 1 and any(isinstance(op, ast.In | ast.NotIn) for op in node.ops):
+                    raise self.refused(node, "'in' cannot be part of a chain; join comparisons with 'and'")
+                return [
+                    node.left,
+                    *(c for pair in zip(node.ops, node.comparators, strict=True) for c in self.right(*pair)),
+                ]
+            case ast.Call(func=ast.Name(id=function), keywords=[]) if function in _FUNCTIONS and node.args:
+                if function not in ("min", "max") and len(node.args) != 1:
+                    raise self.refused(node, f"{function} takes one value")
+                return node.args
+            case ast.Name():
+                self.names[self.original.get(node.id, node.id)] = None
+                return []
+            case ast.Constant(value=str() | int() | float() | None as value):
+                if isinstance(value, int | float) and not (
+                    math.isfinite(value) if isinstance(value, float) else abs(value) <= LARGEST
+                ):
+                    raise self.refused(node, "too large a number")
+                return []
+        raise self.refused(node, f"{type(node).__name__} is not allowed here")
+
+    def right(self, op: ast.cmpop, right: ast.expr) -> list[ast.expr]:
+        if not isinstance(op, ast.In | ast.NotIn):
+            if type(op) not in _COMPARE:
+                raise self.refused(right, "'is' is not a comparison of values; write ==")
+            return [right]
+        if not isinstance(right, ast.Tuple | ast.List):
+            raise self.refused(right, "'in' needs a list such as ('sgd', 'adam')")
+        for element in right.elts:
+            if _constant(element) is ...:
+                raise self.refused(element, "a list may only hold plain values")
+        return right.elts
+
+    def refused(self, node: ast.expr, why: str) -> IllegalDefinition:
+        before = self.plain.encode()[: node.col_offset].decode()  # the parser counts bytes
+        return IllegalDefinition(
+            None, f"expression {self.text!r}: {why} (at character {self.indent + len(before) + 1})"
+        )
 
 
-def _refused(node: ast.AST, text: str, why: str) -> IllegalDefinition:
-    return IllegalDefinition(None, f"expression {text!r}: {why} (at character {getattr(node, 'col_offset', 0) + 1})")
+def _constant(node: ast.expr) -> Any:
+    """Return the value of a constant, which may have a sign; `...` if it is none."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        value = _constant(node.operand)
+        if isinstance(value, int | float):
+            return -value if isinstance(node.op, ast.USub) else value
+        return ...
+    return node.value if isinstance(node, ast.Constant) else ...
 
 
 def _value(node: ast.expr, values: Mapping[str, Any], original: Mapping[str, str]) -> Any:
@@ -163,35 +253,52 @@ def _value(node: ast.expr, values: Mapping[str, Any], original: Mapping[str, str
             return node.value
         case ast.Name():
             return values[original.get(node.id, node.id)]
-        case ast.Tuple() | ast.List():
-            return tuple(_value(e, values, original) for e in node.elts)
         case ast.BoolOp():
-            parts = [_value(v, values, original) for v in node.values]
-            return _fold(np.logical_and if isinstance(node.op, ast.And) else np.logical_or, tuple(parts))
+            parts = tuple(_truth(_value(v, values, original)) for v in node.values)
+            return _fold(np.logical_and if isinstance(node.op, ast.And) else np.logical_or, parts)
+        case ast.UnaryOp(op=ast.Not()):
+            return np.logical_not(_truth(_value(node.operand, values, original)))
         case ast.UnaryOp():
-            operand = _value(node.operand, values, original)
-            return (
-                np.logical_not(operand)
-                if isinstance(node.op, ast.Not)
-                else -operand
-                if isinstance(node.op, ast.USub)
-                else operand
-            )
+            operand = _number(_value(node.operand, values, original))
+            return -operand if isinstance(node.op, ast.USub) else operand
         case ast.BinOp():
-            return _BINARY[type(node.op)](_value(node.left, values, original), _value(node.right, values, original))
+            sides = (_number(_value(side, values, original)) for side in (node.left, node.right))
+            return _BINARY[type(node.op)](*sides)
         case ast.Call():
             assert isinstance(node.func, ast.Name)
-            return _FUNCTIONS[node.func.id](*(_value(a, values, original) for a in node.args))
+            return _FUNCTIONS[node.func.id](*(_number(_value(a, values, original)) for a in node.args))
         case ast.Compare():
-            sides = [_value(n, values, original) for n in (node.left, *node.comparators)]
-            return _fold(
-                np.logical_and, tuple(_compare(op, a, b) for op, a, b in zip(node.ops, sides, sides[1:], strict=False))
-            )
+            return _comparisons(node, values, original)
     raise AssertionError(node)  # parse has refused everything else
 
 
-def _compare(op: ast.cmpop, a: Any, b: Any) -> Any:
-    if isinstance(op, ast.In | ast.NotIn):
-        inside = _fold(np.logical_or, tuple(operator.eq(a, value) for value in b)) if b else False
-        return inside if isinstance(op, ast.In) else np.logical_not(inside)
-    return _COMPARE[type(op)](a, b)
+def _comparisons(node: ast.Compare, values: Mapping[str, Any], original: Mapping[str, str]) -> Any:
+    results, left = [], _value(node.left, values, original)
+    for op, comparator in zip(node.ops, node.comparators, strict=True):
+        if isinstance(op, ast.In | ast.NotIn):
+            assert isinstance(comparator, ast.Tuple | ast.List)
+            among = _fold(np.logical_or, (False, *(left == _constant(e) for e in comparator.elts)))
+            results.append(among if isinstance(op, ast.In) else np.logical_not(among))
+        else:
+            right = _value(comparator, values, original)
+            results.append(_COMPARE[type(op)](left, right))
+            left = right
+    return _fold(np.logical_and, tuple(results))
+
+
+def _fold(function: Callable[[Any, Any], Any], values: tuple[Any, ...]) -> Any:
+    result = values[0]
+    for value in values[1:]:
+        result = function(result, value)
+    return result
+
+
+def _number(value: Any) -> Any:
+    """Return a value or column as float64; columns of objects are added to one by one, which text and None refuse."""
+    return np.asarray(value + 0.0, np.float64)
+
+
+def _truth(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return np.asarray(value, np.bool_)

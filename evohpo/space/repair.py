@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evohpo.errors import IllegalDefinition
-from evohpo.space.scales import Array
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from evohpo.space.encodings import Codec
-    from evohpo.space.space import Space
+    from evohpo.space.scales import Array
+
+    Bools = NDArray[np.bool_]
 
 POOL = 256  # legal chromosomes kept to repair towards
 NEAREST = 8  # of them tried for each chromosome
-DRAWS = 50  # batches of 4,096 draws before the constraints count as leaving nothing
+BATCH = 4096  # draws at once
+DRAWS = 50  # batches before the constraints count as leaving nothing
 HALVINGS = 30
+ROWS = 64  # repaired at once, so that distances to the pool stay small in memory
 
 
 class Repair:
@@ -25,23 +31,25 @@ class Repair:
 
     A broken row takes the genes of the parameters in its broken constraints from the nearest legal chromosome of a fixed
     pool (all genes, where that is not enough), and then goes back as far as it stays legal. The result depends on the row
-    alone, not on its company.
+    alone, not on its company. All of this happens on the unit matrix, one gene a searched parameter, and only on points
+    that the codec can say.
     """
 
-    def __init__(self, space: Space) -> None:
-        self._space = space
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._space = space = codec.space
         self._pool: Array | None = None
-        searched = space.searched
         related = []
         for constraint in space.constraints:
             names = set(constraint.names)
             for name in constraint.names:  # whether it applies is up to its parents
                 names |= set(space.conditions[name].names) if name in space.conditions else set()
-            related.append([n in names for n in searched])
-        self._related = np.array(related, bool).reshape(len(space.constraints), len(searched))
-        self._unordered = np.array([not space.parameters[n].ordered for n in searched], bool)
+            related.append([n in names for n in space.searched])
+        self._related = np.array(related, bool).reshape(len(space.constraints), len(space.searched))
+        kinds = [space.parameters[n] for n in space.searched]
+        self._choices = np.array([0 if p.ordered else p.cardinality for p in kinds])
 
-    def pool(self, codec: Codec) -> Array:
+    def pool(self) -> Array:
         """Return the pool, found by drawing at first need.
 
         Raises:
@@ -49,10 +57,11 @@ class Repair:
         """
         if self._pool is None:
             rng = np.random.default_rng(0)  # fixed: repair is a function of the space and the row
-            found = [codec.unit([c]) for c in self._middles()]
+            found = [self._snapped(self._codec.unit([self._space.usual({})]))]
+            found[0] = found[0][self._legal(found[0])]
             for _ in range(DRAWS):
-                U = rng.random((4096, codec.dim))
-                found.append(U[self._space.satisfied(U).all(1)])
+                U = self._codec.to_unit(rng.random((BATCH, self._codec.dim)))
+                found.append(U[self._legal(U)])
                 if sum(map(len, found)) >= POOL:
                     break
             pool = np.concatenate(found)[:POOL]
@@ -64,66 +73,68 @@ class Repair:
             self._pool = pool
         return self._pool
 
-    def _middles(self) -> list[dict[str, object]]:
-        config: dict[str, object] = {}
-        for name, parameter in self._space.parameters.items():
-            if self._space._applies(name, config):
-                config[name] = parameter.value if name not in self._space.searched else parameter.middle()
-        return [config] if self._space.feasible(config) else []
-
-    def __call__(self, U: Array) -> tuple[Array, NDArray[np.bool_]]:
+    def __call__(self, U: Array) -> tuple[Array, Bools]:
         """Return `U` with every row legal, and which rows changed."""
         ok = self._space.satisfied(U)
-        bad = ~ok.all(1)
-        if not bad.any():
-            return U, bad
+        bad = np.flatnonzero(~ok.all(1))
         U = U.copy()
-        movable = ((~ok[bad])[:, :, None] & self._related[None]).any(1)
-        U[bad] = self._towards(U[bad], movable)
-        return U, bad
+        for rows in (bad[at : at + ROWS] for at in range(0, len(bad), ROWS)):
+            movable = (~ok[rows] @ self._related).astype(bool)
+            U[rows] = self._towards(U[rows], movable)
+        return U, np.asarray(~ok.all(1))
 
-    def row(self, u: Array, fixed: NDArray[np.bool_]) -> Array | None:
-        """Return one row made legal without moving `fixed` genes; None if no member of the pool helps."""
-        pool = self.pool(self._space._real)
-        candidates = np.where(fixed, u, pool)
-        legal = self._space.satisfied(candidates).all(1)
-        if not legal.any():
-            rng = np.random.default_rng(0)
-            candidates = np.where(fixed, u, rng.random((20_000, len(u))))
-            legal = self._space.satisfied(candidates).all(1)
-            if not legal.any():
-                return None
-        near = candidates[legal]
-        best = near[self._distance(u[None], near)[0].argmin()]
-        return self._back(best[None], u[None])[0]
+    def around(self, u: Array, fixed: Bools) -> Array | None:
+        """Return one row made legal without moving `fixed` genes, all of which apply; None if nothing helps."""
+        names = [n for n, f in zip(self._space.searched, fixed, strict=True) if f and n in self._space.conditions]
 
-    def _towards(self, U: Array, movable: NDArray[np.bool_]) -> Array:
-        pool = self.pool(self._space._real)
+        def legal(U: Array) -> Bools:
+            _, active = self._space.columns(U)
+            return np.asarray(self._legal(U) & np.all([np.ones(len(U), bool), *(active[n] for n in names)], axis=0))
+
+        draws = np.random.default_rng(0).random((5 * BATCH, len(u)))
+        for pool in (self.pool(), draws):
+            near = np.where(fixed, u, pool)
+            near = near[legal(near)]
+            if len(near):
+                best = near[self._distance(u[None], near)[0].argmin()]
+                moved: Array = self._back(best[None], u[None], legal)[0]
+                return moved
+        return None
+
+    def _legal(self, U: Array) -> Bools:
+        return np.asarray(self._space.satisfied(U).all(1))
+
+    def _snapped(self, U: Array) -> Array:
+        return self._codec.to_unit(self._codec.from_unit(U))
+
+    def _towards(self, U: Array, movable: Bools) -> Array:
+        pool = self.pool()
         result = np.empty_like(U)
-        open_ = np.ones(len(U), bool)
+        rows = np.arange(len(U))
         for mask in (movable, np.ones_like(movable)):
-            rows = np.flatnonzero(open_)
-            if not len(rows):
-                break
             near = np.argsort(self._distance(U[rows], pool, mask[rows]), axis=1, kind="stable")[:, :NEAREST]
             candidates = np.where(mask[rows][:, None, :], pool[near], U[rows][:, None, :])
-            legal = self._space.satisfied(candidates.reshape(-1, U.shape[1])).all(1).reshape(near.shape)
+            legal = self._legal(candidates.reshape(-1, U.shape[1])).reshape(near.shape)
             found = legal.any(1)
             first = candidates[np.arange(len(rows)), legal.argmax(1)][found]
-            result[rows[found]] = self._back(first, U[rows[found]])
-            open_[rows[found]] = False
+            result[rows[found]] = self._back(first, U[rows[found]], self._legal)
+            rows = rows[~found]
+            if not len(rows):
+                break
         return result
 
-    def _back(self, legal: Array, wanted: Array) -> Array:
+    def _back(self, legal: Array, wanted: Array, is_legal: Callable[[Array], Bools]) -> Array:
         """Return the points nearest to `wanted` on the way from `legal` that halving finds legal."""
         for _ in range(HALVINGS):
-            middle = (legal + wanted) / 2
-            ok = self._space.satisfied(middle).all(1)[:, None]
+            middle = self._snapped((legal + wanted) / 2)
+            ok = is_legal(middle)[:, None]
             legal, wanted = np.where(ok, middle, legal), np.where(ok, wanted, middle)
         return legal
 
-    def _distance(self, U: Array, pool: Array, mask: NDArray[np.bool_] | None = None) -> Array:
-        """Return `(rows, pool)` squared distances over the genes in `mask`; unordered genes are the same or not."""
-        gap = np.abs(U[:, None, :] - pool[None])
-        gap = np.where(self._unordered, gap > 0.5 / 64, gap**2)
+    def _distance(self, U: Array, pool: Array, mask: Bools | None = None) -> Array:
+        """Return `(rows, pool)` squared distances over the genes in `mask`; unordered choices are the same or not."""
+        gap = (U[:, None, :] - pool[None]) ** 2
+        k = self._choices
+        mine, theirs = (np.floor(np.minimum(V * k, k - 0.5)) for V in (U, pool))
+        gap = np.where(k > 0, mine[:, None, :] != theirs[None], gap)
         return np.asarray((gap if mask is None else gap * mask[:, None, :]).sum(2))

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float64]
 Scale: TypeAlias = Literal["linear", "log", "logit", "reverse_log"]
 SCALES: tuple[str, ...] = get_args(Scale)
-DIGITS = 13  # of a float's 16: what is lost between a value and its gene stays below half a unit of the last one
+DIGITS = 13  # of a float's 16: enough to tune anything, few enough that a value survives the way through its gene
+EPS = 2.0**-52
+EXACT = 22  # powers of ten up to here are exact floats, so that scaling by them rounds correctly
+POWERS = np.array([float(f"1e{k}") for k in range(EXACT + 1)])
 
 
 def trouble(scale: str, low: float, high: float) -> str:
@@ -27,14 +30,14 @@ def trouble(scale: str, low: float, high: float) -> str:
     return ""
 
 
-def warp(scale: str, x: Array) -> Array:
-    """Return `x` on the scale's axis."""
+def warp(scale: str, x: float) -> float:
+    """Return where `x` is on the scale's axis."""
     if scale == "log":
-        return np.log(x)
+        return math.log(x)
     if scale == "logit":
-        return np.asarray(np.log(x) - np.log1p(-x))
+        return math.log(x) - math.log1p(-x)
     if scale == "reverse_log":
-        return -np.log1p(-x)
+        return -math.log1p(-x)
     return x
 
 
@@ -49,28 +52,37 @@ def unwarp(scale: str, t: Array) -> Array:
     return t
 
 
-def rounded(scale: str, x: Array, low: float, high: float) -> Array:
-    """Round to a decimal grid: coarser than the error of warping there and back, far finer than anybody tunes.
+def precision(scale: str, low: float, high: float) -> tuple[bool, int]:
+    """Return whether values are rounded to significant digits (else to decimals), and to how many.
 
-    So decoding the encoding of a decoded value, or of one typed by hand such as 0.001, gives that very value. Linear:
-    13 digits of the span (15 of the bounds). Log: 13 significant digits, 12 over more than 26 decades.
+    13 digits, of the span or of each value, more for narrow ranges; fewer where the way value, gene, value loses more
+    than that (11 significant ones for a log scale from 1e-300 to 1e300). Half a unit of the last one always exceeds
+    what is lost, so every rounded value comes back from its gene as the very same float.
     """
-    if scale == "log" or (scale == "logit" and low < 0.01):
-        return _significant(x, DIGITS - (scale == "log" and math.log(high) - math.log(low) > 60))
-    span = high - low if scale == "linear" else 1.0
-    size = max(abs(low), abs(high))
-    decimals = min(DIGITS - 1 - math.floor(math.log10(span)), 14 - math.floor(math.log10(size)))
-    return _decimals(x, np.full(x.shape, decimals))
+    span, size = high - low, max(abs(low), abs(high))
+    if scale == "linear":
+        lost = 1.2 * EPS * (3 * span + size)
+    else:
+        ends = warp(scale, low), warp(scale, high)
+        lost = 2 * EPS * (max(map(abs, ends)) + ends[1] - ends[0] + 1)
+    most = math.floor(-math.log10(2 * lost))
+    if scale == "log" or (
+        scale == "logit" and low < 0.01
+    ):  # what matters is relative: 0.001 is as far from 0.01 as 0.1
+        return True, min(max(DIGITS, DIGITS - 1 - math.floor(math.log10(span) - math.log10(low))), most)
+    return False, min(DIGITS - 1 - math.floor(math.log10(span)), most)
 
 
-def _significant(x: Array, digits: int) -> Array:
-    return _decimals(x, digits - 1 - np.floor(np.log10(np.abs(x))).astype(int))
-
-
-def _decimals(x: Array, decimals: NDArray[np.int64]) -> Array:
-    """Round to so many decimals each; powers of ten are exact up to 22, so the nearest float to a short decimal comes out."""
-    near = np.abs(decimals) <= 300  # beyond, the power itself overflows: leave those as they are
-    power = 10.0 ** np.where(near, np.abs(decimals), 0)
-    up = decimals >= 0
-    whole = np.rint(np.where(up, x * power, x / power))
-    return np.where(near, np.where(up, whole / power, whole * power), x)
+def rounded(x: Array, significant: bool, digits: int) -> Array:
+    """Return `x` rounded to so many significant digits or decimals, each the float nearest to that short decimal."""
+    if not significant and abs(digits) <= EXACT:
+        power = float(POWERS[abs(digits)])
+        near: Array = np.rint(x * power) / power if digits >= 0 else np.rint(x / power) * power
+        return near + 0.0  # never -0.0
+    decimals = digits - 1 - np.floor(np.log10(x)).astype(int) if significant else np.full(x.shape, digits)
+    power = POWERS.take(np.abs(decimals), mode="clip")
+    with np.errstate(over="ignore"):  # of what is replaced below
+        result: Array = np.where(decimals >= 0, np.rint(x * power) / power, np.rint(x / power) * power)
+    for i in np.flatnonzero(np.abs(decimals) > EXACT):  # below 1e-10 or above 1e35 or so: exact, but slow
+        result[i] = round(float(x[i]), int(decimals[i]))
+    return result

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import json
-import math
+import copy
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evohpo.errors import IllegalDefinition, IllegalValue, UnknownName, UsageError
-from evohpo.space import conditions
+from evohpo.errors import IllegalDefinition, IllegalValue, UnknownName
+from evohpo.space import checks, conditions, counting, text
 from evohpo.space.encodings import Codec, Real
 from evohpo.space.expressions import Expression
-from evohpo.space.parameters import Categorical, Continuous, Integer, Ordinal, Parameter, Static, Values
-from evohpo.space.repair import Repair
-from evohpo.space.scales import Array
+from evohpo.space.parameters import Listed, Parameter, Static, plain
 
-KINDS = {"continuous": Continuous, "integer": Integer, "categorical": Categorical, "ordinal": Ordinal, "static": Static}
-LARGEST_GRID = 1_000_000  # points
-ABSENT: Any = type(
-    "Absent", (), {"__repr__": lambda _: "absent"}
-)()  # marks an inactive parameter in a row and in a key
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from evohpo.space.parameters import Values
+    from evohpo.space.scales import Array
 
 Config = dict[str, Any]
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __reduce__(self) -> str:
+        return "ABSENT"  # one object, copied and pickled too
+
+
+ABSENT: Any = _Absent()  # marks a parameter that does not apply, in a row and in a key
 
 
 class Space:
@@ -46,6 +54,7 @@ class Space:
         IllegalDefinition: a parameter, condition or constraint that cannot be; names the parameter.
 
     Example:
+        >>> from evohpo.space import Categorical, Continuous
         >>> space = Space({
         ...     "learning_rate": Continuous(1e-4, 1e-1, scale="log"),
         ...     "solver": Categorical(["sgd", "adam"]),
@@ -53,7 +62,7 @@ class Space:
         ...     "seed": 100,
         ... })
         >>> space.complete({"solver": "adam"})
-        {'learning_rate': 0.00316227766017, 'solver': 'adam', 'seed': 100}
+        {'learning_rate': 0.003162277660168, 'solver': 'adam', 'seed': 100}
     """
 
     def __init__(self, parameters: Mapping[str, Any], constraints: Iterable[str] = ()) -> None:
@@ -62,77 +71,46 @@ class Space:
         self.parameters: dict[str, Any] = {}
         self.conditions: dict[str, Expression] = {}
         for name, given in parameters.items():
-            self.parameters[_name(name)] = _parameter(name, given)
+            self.parameters[checks.legal_name(name)] = checks.parameter(name, given)
         self.names = tuple(self.parameters)
         self.searched = tuple(n for n, p in self.parameters.items() if not isinstance(p, Static))
-        for name in self.searched:
-            self._add_condition(name)
+        self._static = {n: p.value for n, p in self.parameters.items() if isinstance(p, Static)}
+        before: dict[str, Any] = {}
+        for name in self.names:
+            before[name] = self.parameters[name] = self._with_condition(name, before)
         texts = [constraints] if isinstance(constraints, str) else constraints
         self.constraints = tuple(self._constraint(text) for text in texts)
-        self._static = {n: p.value for n, p in self.parameters.items() if isinstance(p, Static)}
+        self._twins = tuple(n for n in self.searched if _has_twins(self.parameters[n]))
         self._real: Codec = Real().bind(self)
-        self._repair = Repair(self)
         if self.constraints:
-            self._repair.pool(self._real)  # says now if the constraints leave nothing
+            self._real.repairer.pool()  # says now if the constraints leave nothing
 
-    def _add_condition(self, name: str) -> None:
+    def _with_condition(self, name: str, before: Mapping[str, Any]) -> Any:
+        """Return a parameter with its condition, on those before it, checked and as text."""
         parameter = self.parameters[name]
-        before = self.names[: self.names.index(name)]
         try:
             text = conditions.expression(parameter.when)
             if text is None:
-                return
+                return parameter
             condition = Expression.parse(text)
+            for parent in condition.names:
+                if parent not in before:
+                    late = "comes later; put it first" if parent in self.parameters else _unknown(parent, before)
+                    raise IllegalDefinition(None, f"{text!r}: {parent!r} {'is itself' if parent == name else late}")
+            checks.computable(condition, before, "expression")
+            if checks.never(condition, before):
+                raise IllegalDefinition(None, f"{text!r}: never true for the values its parents can take")
         except IllegalDefinition as error:
             raise IllegalDefinition(name, f"when: {error.reason}") from None
-        for parent in condition.names:
-            if parent not in before:
-                what = (
-                    "comes later; put it first"
-                    if parent in self.names
-                    else f"is unknown; before it come {', '.join(before) or 'none'}"
-                )
-                raise IllegalDefinition(name, f"when={text!r}: {parent!r} {what}")
-        self._try(condition, name, "when")
         self.conditions[name] = condition
-        if not self._possible(condition):
-            raise IllegalDefinition(name, f"when={text!r}: never true for the values its parents can take")
-
-    def _possible(self, condition: Expression) -> bool:
-        """Whether some values of the parents meet a condition; not decided where there are too many."""
-        levels = [self._parent_levels(n) for n in condition.names]
-        if math.prod(len(v) for v in levels) > 20_000:
-            return True
-        grid = np.array(np.meshgrid(*[np.arange(len(v)) for v in levels], indexing="ij")).reshape(len(levels), -1)
-        columns = {}
-        for n, values, index in zip(condition.names, levels, grid, strict=True):
-            table = (
-                np.array(values)
-                if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-                else _objects(values)
-            )
-            columns[n] = table[index]
-        return bool(np.any(condition(columns)))
-
-    def _parent_levels(self, name: str) -> list[Any]:
-        parameter = self.parameters[name]
-        return [parameter.value] if isinstance(parameter, Static) else parameter.levels(101)
-
-    def _try(self, expression: Expression, name: str | None, what: str) -> None:
-        """Evaluate once on ordinary values, so that comparing text with numbers is found now."""
-        values = {n: p.value if isinstance(p, Static) else p.middle() for n, p in self.parameters.items()}
-        try:
-            with np.errstate(all="ignore"):
-                expression(values)
-        except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
-            raise IllegalDefinition(name, f"{what} {expression.text!r}: cannot be computed ({error})") from None
+        return dataclasses.replace(parameter, when=text)
 
     def _constraint(self, text: str) -> Expression:
         try:
             expression = Expression.parse(text, self.names)
         except UnknownName as error:
-            raise IllegalDefinition(None, f"constraint {error}") from None
-        self._try(expression, None, "constraint")
+            raise IllegalDefinition(None, f"constraint: {error}") from None
+        checks.computable(expression, self.parameters, "constraint")
         return expression
 
     # ---- columns: everything vectorised works on these
@@ -158,7 +136,7 @@ class Space:
         lists: list[Any] = []
         for name in self.names:
             if name in self._static:
-                lists.append([self._static[name]] * n)
+                lists.append([self._still(name) for _ in range(n)])
                 continue
             values = columns[name].tolist()
             if name in active and not active[name].all():
@@ -176,13 +154,12 @@ class Space:
         columns, active = self.columns(U)
         values = {**self._static, **columns}
         ok = np.ones((len(U), len(self.constraints)), bool)
-        with np.errstate(all="ignore"):
-            for j, constraint in enumerate(self.constraints):
-                holds = np.broadcast_to(np.asarray(constraint(values), bool), len(U))
-                for name in constraint.names:
-                    if name in active:
-                        holds = holds | ~active[name]
-                ok[:, j] = holds
+        for j, constraint in enumerate(self.constraints):
+            holds = np.broadcast_to(np.asarray(constraint(values), bool), len(U))
+            for name in constraint.names:
+                if name in active:
+                    holds = holds | ~active[name]
+            ok[:, j] = holds
         return ok
 
     # ---- configurations
@@ -200,7 +177,7 @@ class Space:
             U[bad] = rng.random((len(bad), dim))
         return self.decode(self.repair(U)[0])
 
-    def decode(self, X: Array) -> list[Config]:
+    def decode(self, X: ArrayLike) -> list[Config]:
         """Return the configurations of chromosomes `(n, dim)` in the `Real` encoding."""
         return self._real.decode(X)
 
@@ -226,25 +203,30 @@ class Space:
         """
         self._check_names(partial)
         given = {n: self._canonical(n, v) for n, v in partial.items()}
+        config = self.usual(given)
+        if not self.feasible(config):
+            fixed = np.array([n in given for n in self.searched], bool)
+            repaired = self._real.repairer.around(self._real.unit([config])[0], fixed)
+            if repaired is None:
+                raise IllegalValue(*self._broken(config))
+            config = self.rows(*self.columns(repaired[None]), 1)[0]
+        return config
+
+    def usual(self, given: Mapping[str, Any]) -> Config:
+        """Return `given`, canonical values, with defaults and mid-points for the rest; constraints are not looked at.
+
+        Raises:
+            IllegalValue: a given value that does not apply.
+        """
         config: Config = {}
         for name, parameter in self.parameters.items():
             if not self._applies(name, config):
                 if name in given:
-                    raise IllegalValue(
-                        name, given[name], f"does not apply: it is there only when {self.conditions[name].text}"
-                    )
+                    raise self._not_there(name, given[name])
             elif name in self._static:
-                config[name] = parameter.value
+                config[name] = self._still(name)
             else:
                 config[name] = given[name] if name in given else parameter.middle()
-        if not self.feasible(config):
-            fixed = np.array([n in given for n in self.searched])
-            repaired = self._repair.row(self._real.unit([config])[0], fixed)
-            if repaired is None:
-                raise IllegalValue(*self._broken(config))
-            config = self.rows(*self.columns(repaired[None]), 1)[0] | {n: v for n, v in given.items() if n in config}
-            if not self.feasible(config):
-                raise IllegalValue(*self._broken(config))
         return config
 
     def validate(self, config: Mapping[str, Any]) -> Config:
@@ -258,17 +240,13 @@ class Space:
         for name, parameter in self.parameters.items():
             if not self._applies(name, legal):
                 if name in config:
-                    raise IllegalValue(
-                        name, config[name], f"does not apply: it is there only when {self.conditions[name].text}"
-                    )
-            elif name in self._static:
-                if name in config and config[name] != parameter.value:
-                    raise IllegalValue(name, config[name], f"is static, {parameter.value!r}")
-                legal[name] = parameter.value
-            elif name not in config:
-                raise IllegalValue(name, None, "is missing")
-            else:
+                    raise self._not_there(name, config[name])
+            elif name in config:
                 legal[name] = self._canonical(name, config[name])
+            elif isinstance(parameter, Static):
+                legal[name] = self._still(name)
+            else:
+                raise IllegalValue(name, None, "is missing")
         if not self.feasible(legal):
             raise IllegalValue(*self._broken(legal))
         return legal
@@ -279,7 +257,8 @@ class Space:
 
     def key(self, config: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return what tells configurations apart: equal for equal ones, hashable."""
-        return tuple([config.get(name, ABSENT) for name in self.searched])
+        values = [config.get(name, ABSENT) for name in self.searched]
+        return tuple(values + [type(config.get(name)) for name in self._twins])
 
     def grid(self, resolution: int | Mapping[str, int] = 10) -> list[Config]:
         """Return all distinct legal configurations of `resolution` levels a parameter, both ends included; of categories, all.
@@ -290,77 +269,51 @@ class Space:
         Raises:
             UsageError: that would be more than a million configurations.
         """
-        each = resolution if isinstance(resolution, Mapping) else dict.fromkeys(self.searched, resolution)
-        levels = {n: self.parameters[n].levels(each.get(n, 10)) for n in self.searched}
-        count = math.prod(map(len, levels.values()))
-        if count > LARGEST_GRID:
-            raise UsageError(
-                f"a grid of {count:,} configurations is too large; take a smaller resolution than {resolution!r}"
-            )
-        configs: list[Config] = [{}]
-        for name in self.names:
-            values = levels.get(name, [self._static.get(name)])
-            configs = [
-                c | {name: v} if self._applies(name, c) else c
-                for c in configs
-                for v in (values if self._applies(name, c) else [None])
-            ]
-        return [c for c in configs if self.feasible(c)]
+        return counting.grid(self, resolution)
 
     @property
     def size(self) -> float:
         """How many configurations there are, math.inf with a continuous parameter; constraints are not considered.
 
-        With conditions it is exact up to 100,000 combinations, an upper bound beyond.
+        An int. With conditions it is exact up to 100,000 combinations of the parameters they mention, an upper bound beyond.
         """
-        count = math.prod(self.parameters[n].size for n in self.searched)
-        if not self.conditions or count > 100_000:
-            return count if count == math.inf else int(count)
-        configs: list[Config] = [{}]
-        for name in self.searched:
-            levels = self.parameters[name].levels(100_000)
-            configs = [{**c, name: v} for c in configs for v in (levels if self._applies(name, c) else [ABSENT])]
-        return len(configs)
+        return counting.size(self)
 
     # ---- text
 
     def to_json(self) -> str:
         """Return the definition as JSON; `from_json` makes an equal space of it."""
-        parameters = {}
-        for name, parameter in self.parameters.items():
-            kind = next(k for k, c in KINDS.items() if type(parameter) is c)
-            fields = {f: getattr(parameter, f) for f in parameter.__dataclass_fields__}
-            defaults = {f: d.default for f, d in parameter.__dataclass_fields__.items()}
-            if name in self.conditions:
-                fields["when"] = self.conditions[name].text
-            parameters[name] = {"type": kind} | {
-                f: v for f, v in fields.items() if isinstance(parameter, Static) or v != defaults[f]
-            }
-        return json.dumps({"parameters": parameters, "constraints": [c.text for c in self.constraints]})
+        return text.to_json(self)
 
     @classmethod
-    def from_json(cls, text: str) -> Space:
+    def from_json(cls, definition: str) -> Space:
         """Make a space of its JSON definition.
 
         Raises:
             IllegalDefinition: it is no JSON, or no definition of a space.
         """
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            raise IllegalDefinition(None, f"not JSON: {error}") from None
-        if not isinstance(data, dict) or not isinstance(data.get("parameters"), dict):
-            raise IllegalDefinition(None, 'a space in JSON is {"parameters": {...}, "constraints": [...]}')
-        return cls(
-            {n: _from_fields(n, fields) for n, fields in data["parameters"].items()}, data.get("constraints", ())
-        )
+        return cls(*text.from_json(definition))
 
     @classmethod
     def from_distributions(cls, distributions: Mapping[str, Any], constraints: Iterable[str] = ()) -> Space:
-        """Make a space of lists and frozen SciPy distributions, as scikit-learn's searches take them."""
+        """Make a space of lists and frozen SciPy distributions, as scikit-learn's searches take them.
+
+        Raises:
+            IllegalDefinition: a distribution without bounds, or whatever a space refuses.
+
+        Example:
+            >>> Space.from_distributions({"max_depth": [3, 5, None], "batch_size": [32, 64, 128], "seed": 1})
+            Space({
+                'max_depth': Categorical(choices=[3, 5, None]),
+                'batch_size': Ordinal(values=[32, 64, 128]),
+                'seed': 1,
+            })
+        """
         from evohpo.space.distributions import parameter_of
 
-        return cls({name: parameter_of(name, given) for name, given in distributions.items()}, constraints)
+        if not isinstance(distributions, Mapping):
+            raise IllegalDefinition(None, f"distributions are a dict of names and lists or such, not {distributions!r}")
+        return cls({name: parameter_of(str(name), given) for name, given in distributions.items()}, constraints)
 
     def __len__(self) -> int:
         return len(self.parameters)
@@ -377,21 +330,13 @@ class Space:
     __hash__ = None  # type: ignore[assignment]  # compared by value
 
     def __repr__(self) -> str:
-        lines = []
-        for name, p in self.parameters.items():
-            if isinstance(p, Static):
-                lines.append(f"    {name!r}: {p.value!r},")
-                continue
-            fields = {
-                f: getattr(p, f) for f in p.__dataclass_fields__ if getattr(p, f) != p.__dataclass_fields__[f].default
-            }
-            lines.append(f"    {name!r}: {type(p).__name__}({', '.join(f'{f}={v!r}' for f, v in fields.items())}),")
-        tail = f", constraints={[c.text for c in self.constraints]!r}" if self.constraints else ""
-        return "\n".join(["Space({", *lines, "}" + tail + ")"])
+        return text.show(self)
 
     # ---- within
 
     def _check_names(self, config: Mapping[str, Any]) -> None:
+        if not isinstance(config, Mapping):
+            raise IllegalValue("configuration", config, "must be a dict of names and values")
         for name in config:
             if name not in self.parameters:
                 raise IllegalValue(str(name), config[name], str(UnknownName("parameter", str(name), self.names)))
@@ -399,13 +344,21 @@ class Space:
     def _canonical(self, name: str, value: Any) -> Any:
         parameter: Parameter = self.parameters[name]
         if isinstance(parameter, Static):
-            if value != parameter.value:
+            if plain(value) != parameter.value:
                 raise IllegalValue(name, value, f"is static, {parameter.value!r}")
-            return parameter.value
+            return self._still(name)
         try:
             return parameter.canonical(value)
         except ValueError as error:
             raise IllegalValue(name, value, str(error)) from None
+
+    def _still(self, name: str) -> Any:
+        """Return a static value; of lists and dicts a copy, so that no trial can change them for the others."""
+        value = self._static[name]
+        return copy.deepcopy(value) if isinstance(value, list | dict) else value
+
+    def _not_there(self, name: str, value: Any) -> IllegalValue:
+        return IllegalValue(name, value, f"does not apply: it is there only when {self.conditions[name].text}")
 
     def _applies(self, name: str, config: Mapping[str, Any]) -> bool:
         return name not in self.conditions or self._holds(self.conditions[name], config, absent=False)
@@ -414,8 +367,7 @@ class Space:
         values = {n: config.get(n, ABSENT) for n in expression.names}
         if any(v is ABSENT for v in values.values()):
             return absent
-        with np.errstate(all="ignore"):
-            return bool(expression(values))
+        return bool(expression(values))
 
     def _broken(self, config: Mapping[str, Any]) -> tuple[str, Any, str]:
         """Return name, value and reason for the first constraint that does not hold."""
@@ -424,42 +376,12 @@ class Space:
         return broken.names[0], config[broken.names[0]], f"breaks the constraint {broken.text!r} ({values})"
 
 
-def _name(name: Any) -> str:
-    if not isinstance(name, str) or not name or "`" in name:
-        raise IllegalDefinition(str(name), "a parameter's name is text that is not empty")
-    return name
+def _unknown(parent: str, before: Mapping[str, Any]) -> str:
+    return (
+        f"is unknown: {UnknownName('parameter', parent, before)}" if before else "is unknown: nothing comes before it"
+    )
 
 
-def _parameter(name: str, given: Any) -> Any:
-    if isinstance(given, Parameter):
-        return given.checked(name)
-    if isinstance(given, list | tuple | set | frozenset | range | np.ndarray):
-        raise IllegalDefinition(
-            name,
-            f"a plain {type(given).__name__}: write Categorical({list(given)!r}) to choose, or Static(...) to hand it through",
-        )
-    return Static(given).checked(name)
-
-
-def _from_fields(name: str, fields: Any) -> Any:
-    """Return the parameter that a dict of fields with a type describes; anything else is a plain value."""
-    if not isinstance(fields, dict) or "type" not in fields:
-        return fields
-    arguments = {k: v for k, v in fields.items() if k != "type"}
-    kind = KINDS.get(fields["type"])
-    if kind is None:
-        raise IllegalDefinition(name, str(UnknownName("type", str(fields["type"]), KINDS)))
-    known = set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-    for field in arguments:
-        if field not in known:
-            raise IllegalDefinition(name, str(UnknownName(f"field of {fields['type']}", field, known)))
-    try:
-        return kind(**arguments)
-    except TypeError as error:
-        raise IllegalDefinition(name, str(error).replace("__init__()", fields["type"])) from None
-
-
-def _objects(values: list[Any]) -> Values:
-    table = np.empty(len(values), object)
-    table[:] = values
-    return table
+def _has_twins(parameter: Parameter) -> bool:
+    """Whether some values differ in nothing but their type, as 1 and 1.0 do."""
+    return isinstance(parameter, Listed) and len(set(parameter.options)) < len(parameter.options)

@@ -295,7 +295,7 @@ class Conversation:
                 f"this study's optimizer {name!r} is your own code: open it with load(path, optimizer=...) to go on"
             )
         for note in self.resolved.notes if not self._calls else ():
-            warnings.warn(f"optimizer {name!r}: {note}", EvohpoWarning, stacklevel=6)
+            warnings.warn(note, EvohpoWarning, stacklevel=6)
         self._optimizer = self._guard("its start", lambda problem: self._start(problem), self._new_problem())
         if self._calls and (mismatch := self._replay(self._optimizer)):
             warnings.warn(f"{mismatch}; a fresh optimizer goes on with all results known", ReplayMismatch, stacklevel=6)

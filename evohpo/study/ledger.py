@@ -104,7 +104,7 @@ class Ledger:
         self._sizes[generation] = size
 
     def _count(self, trial: Trial) -> None:
-        if trial.feasible and not self._single:
+        if trial.feasible and not self._single and not trial.job.startswith("reused"):  # a repeat adds nothing
             self._results.append(trial)
         if not trial.asked:
             return

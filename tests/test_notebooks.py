@@ -1,0 +1,169 @@
+"""The notebooks run from top to bottom, without errors or warnings, and show what their texts say."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+PRIMER, DIGITS, OWN = "01_what_a_generation_is", "02_digits_eight_algorithms", "03_bring_your_own_algorithm"
+LIMIT = 400_000  # bytes: what a code host still shows
+
+
+def execute(name: str, folder: Path, **wanted: str) -> dict[str, Any]:
+    """Run a copy of a notebook in `folder`; return the values of the `wanted` expressions at its end."""
+    notebook = nbformat.read(next(path for path in NOTEBOOKS if path.stem == name), as_version=4)
+    cells = len(notebook.cells)
+    pairs = ", ".join(f"{key!r}: {expression}" for key, expression in wanted.items())
+    notebook.cells.append(nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({{{pairs}}}, default=float))"))
+    NotebookClient(
+        notebook, timeout=240, kernel_name="python3", record_timing=False, resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    assert complaints(notebook) == []
+    assert list(folder.iterdir()) == [], "the notebook leaves files behind"
+    return dict(json.loads(notebook.cells[cells].outputs[0].text))
+
+
+def complaints(notebook: Any) -> list[str]:
+    """Return what its cells wrote to standard error, and their errors."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [str(o) for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+
+
+@pytest.fixture(scope="module")
+def primer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return execute(
+        PRIMER,
+        tmp_path_factory.mktemp("primer"),
+        mother="bits(mother)",
+        child="binary.decode(child[None, :])[0]",
+        means="ga.table().groupby('generation').loss.mean().tolist()",
+        generations="ancestry.generation.tolist()",
+        losses="{name: float(np.median(values)) for name, values in final.items()}",
+        tempers="list(tempers.values())",
+    )
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return execute(
+        OWN,
+        tmp_path_factory.mktemp("own"),
+        best="generator.best.metrics['accuracy']",
+        forms="[s.table().accuracy.equals(generator.table().accuracy) for s in (as_class, as_function, two_workers)]",
+        misspelt="misspelt",
+        front="front[['cost', 'accuracy']].to_numpy().tolist()",
+        failed="failed.layers.tolist()",
+        completed="sum(table.status == 'completed')",
+        momenta="asked[asked.solver == 'adam'].momentum.count()",
+        resumed="resumed_is_the_same",
+        broken="broken",
+        medians="medians",
+    )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_stored_notebook_is_executed_small_and_free_of_complaints(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert path.stat().st_size < LIMIT
+    assert len(notebook.cells) < 25
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
+    assert complaints(notebook) == []
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_the_primer_writes_five_layers_and_rate_one_hundredth_as_101_011(primer):
+    assert primer["mother"] == "101 011"
+    assert primer["child"] == {"layers": 4, "learning_rate": 0.1}
+
+
+def test_the_primers_population_gets_fitter(primer):
+    assert primer["means"][-1] < 0.5 * primer["means"][0]
+
+
+def test_the_primer_traces_the_winner_back_to_generation_zero(primer):
+    assert primer["generations"] == sorted(primer["generations"], reverse=True)
+    assert primer["generations"][-1] == 0
+
+
+def test_the_primers_algorithms_beat_random_search(primer):
+    random = primer["losses"].pop("random")
+    assert len(primer["losses"]) == 3
+    assert max(primer["losses"].values()) < 0.5 * random
+
+
+def test_the_primers_balanced_algorithm_beats_the_greedy_and_the_restless_one(primer):
+    greedy, usual, restless = primer["tempers"]
+    assert usual < min(greedy, restless)
+
+
+def test_the_forms_of_one_algorithm_and_two_workers_find_the_same(own):
+    assert own["best"] > 0.8
+    assert own["forms"] == [True, True, True]
+
+
+def test_a_misspelt_option_is_named_with_its_cure(own):
+    assert "'wieght'" in own["misspelt"]
+    assert "did you mean 'weight'" in own["misspelt"]
+
+
+def test_the_front_of_the_live_paes_object_is_a_trade_off(own):
+    costs, accuracies = zip(*own["front"], strict=True)
+    assert len(costs) >= 3
+    assert list(accuracies) == sorted(set(accuracies))
+
+
+def test_only_what_had_to_fail_has_failed(own):
+    assert own["failed"]
+    assert min(own["failed"]) > 4
+    assert own["completed"] > 100
+
+
+def test_the_momentum_is_absent_where_the_solver_has_none(own):
+    assert own["momenta"] == 0
+
+
+def test_a_resumed_study_has_the_table_of_an_uninterrupted_one(own):
+    assert own["resumed"] is True
+
+
+def test_the_kit_names_what_is_wrong_with_a_careless_algorithm(own):
+    assert "global" in own["broken"]
+
+
+def test_every_algorithm_of_the_page_beats_random_search(own):
+    random = own["medians"].pop("random")
+    assert min(own["medians"].values()) > random
+
+
+@pytest.mark.slow
+def test_eight_algorithms_tune_the_digits_and_one_of_them_goes_on_after_a_stop(tmp_path):
+    page = execute(
+        DIGITS,
+        tmp_path,
+        best="{name: study.best.metrics['accuracy'] for name, study in studies.items()}",
+        trials="{len(study.trials) for study in studies.values()}.pop()",
+        last="{name: studies[name].table().query('generation == 4').accuracy.mean() for name in ('random', 'de')}",
+        resumed="resumed_is_the_same",
+    )
+    assert len(page["best"]) == 8
+    assert min(page["best"].values()) > 0.9
+    assert page["trials"] == 40
+    assert page["last"]["de"] > page["last"]["random"] + 0.1
+    assert page["resumed"] is True
+
+
+def test_no_notebook_reads_a_private_name():
+    for path in NOTEBOOKS:
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                names = [n.attr for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Attribute)]
+                assert [name for name in names if name.startswith("_")] == [], path.name
