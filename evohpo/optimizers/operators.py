@@ -154,7 +154,7 @@ def n_point(A: Array, B: Array, points: int, rng: np.random.Generator) -> tuple[
 
 
 def mutate(X: Array, genes: Genes, rate: float, eta: float, rng: np.random.Generator) -> None:
-    """Mutate every gene of `X` with probability `rate`, and at least one gene a row, in place.
+    """Mutate every gene of `X` with probability `rate`, and at least one gene a row unless that is 0, in place.
 
     Continuous genes and ordered bins move by polynomial mutation (ordered bins by one bin at least), unordered bins are
     drawn from the others, two-valued ones flip to 0 or 1.
@@ -169,6 +169,8 @@ def mutate(X: Array, genes: Genes, rate: float, eta: float, rng: np.random.Gener
     Reference: Deb, Tiwari (2008), Omni-optimizer: a generic evolutionary algorithm for single and multi-objective
     optimization (highly disruptive polynomial mutation, the one of the NSGA-II code).
     """
+    if rate <= 0:
+        return
     U, spare = rng.random(X.shape), rng.random(len(X))
     at = np.flatnonzero(at_least_one(U, rate, rng))
     rows, columns = np.divmod(at, max(X.shape[1], 1))

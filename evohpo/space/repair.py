@@ -19,19 +19,20 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 POOL = 256  # legal chromosomes kept to repair towards
-NEAREST = 8  # of them tried for each chromosome
+NEAREST = 4  # of them tried for each chromosome
+SPREAD = 8  # the same for all: from all sides, so that many chromosomes do not end in one corner
 BATCH = 4096  # draws at once
 DRAWS = 50  # batches before the constraints count as leaving nothing
-HALVINGS = 30
+HALVINGS = 22  # to a 4-millionth of the way
 ROWS = 64  # repaired at once, so that distances to the pool stay small in memory
 
 
 class Repair:
     """Moves chromosomes into what the constraints leave.
 
-    A broken row takes the genes of the parameters in its broken constraints from the nearest legal chromosome of a fixed
-    pool (all genes, where that is not enough), and then goes back as far as it stays legal. The result depends on the row
-    alone, not on its company. All of this happens on the unit matrix, one gene a searched parameter, and only on points
+    A broken row takes the genes of the parameters in its broken constraints from some legal chromosomes of a fixed pool
+    (all genes, where that is not enough), goes back from each as far as it stays legal, and keeps the nearest of these
+    points. The result depends on the row alone, not on its company. All of this happens on the unit matrix, one gene a searched parameter, and only on points
     that the codec can say.
     """
 
@@ -96,7 +97,7 @@ class Repair:
             near = np.where(fixed, u, pool)
             near = near[legal(near)]
             if len(near):
-                best = near[self._distance(u[None], near)[0].argmin()]
+                best = near[self._gap(u[None], near).sum(1).argmin()]
                 moved: Array = self._back(best[None], u[None], legal)[0]
                 return moved
         return None
@@ -112,12 +113,17 @@ class Repair:
         result = np.empty_like(U)
         rows = np.arange(len(U))
         for mask in (movable, np.ones_like(movable)):
-            near = np.argsort(self._distance(U[rows], pool, mask[rows]), axis=1, kind="stable")[:, :NEAREST]
-            candidates = np.where(mask[rows][:, None, :], pool[near], U[rows][:, None, :])
-            legal = self._legal(candidates.reshape(-1, U.shape[1])).reshape(near.shape)
+            wanted = U[rows][:, None, :]
+            distance = (self._gap(wanted, pool[None]) * mask[rows][:, None, :]).sum(2)
+            near = np.argsort(distance, axis=1, kind="stable")[:, :NEAREST]
+            spread = np.broadcast_to(np.arange(min(SPREAD, len(pool))), (len(rows), min(SPREAD, len(pool))))
+            candidates = np.where(mask[rows][:, None, :], pool[np.concatenate([near, spread], 1)], wanted)
+            legal = self._legal(candidates.reshape(-1, U.shape[1])).reshape(candidates.shape[:2])
+            wanted = np.broadcast_to(wanted, candidates.shape)
+            candidates[legal] = self._back(candidates[legal], wanted[legal], self._legal)
+            best = np.where(legal, self._gap(wanted, candidates).sum(2), np.inf).argmin(1)
             found = legal.any(1)
-            first = candidates[np.arange(len(rows)), legal.argmax(1)][found]
-            result[rows[found]] = self._back(first, U[rows[found]], self._legal)
+            result[rows[found]] = candidates[np.arange(len(rows)), best][found]
             rows = rows[~found]
             if not len(rows):
                 break
@@ -131,10 +137,8 @@ class Repair:
             legal, wanted = np.where(ok, middle, legal), np.where(ok, wanted, middle)
         return legal
 
-    def _distance(self, U: Array, pool: Array, mask: Bools | None = None) -> Array:
-        """Return `(rows, pool)` squared distances over the genes in `mask`; unordered choices are the same or not."""
-        gap = (U[:, None, :] - pool[None]) ** 2
+    def _gap(self, A: Array, B: Array) -> Array:
+        """Return squared distances gene by gene; unordered choices are the same or not."""
         k = self._choices
-        mine, theirs = (np.floor(np.minimum(V * k, k - 0.5)) for V in (U, pool))
-        gap = np.where(k > 0, mine[:, None, :] != theirs[None], gap)
-        return np.asarray((gap if mask is None else gap * mask[:, None, :]).sum(2))
+        mine, theirs = (np.floor(np.minimum(V * k, k - 0.5)) for V in (A, B))
+        return np.where(k > 0, mine != theirs, (A - B) ** 2)
