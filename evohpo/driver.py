@@ -124,7 +124,7 @@ def run(
         else:
             loop.run()
     except KeyboardInterrupt:
-        study.stopped = {"interrupted": True}
+        study.end({"interrupted": True})
         _say_how_to_go_on(study)
     finally:
         try:
@@ -202,7 +202,7 @@ class _Loop:
                 why = {"timeout": self.timeout}
                 break
             self._handle(self.evaluator.wait(self._patience()))
-        study.stopped = why
+        study.end(why)
 
     def leave(self) -> None:
         """End what still runs; those trials wait for whoever goes on."""

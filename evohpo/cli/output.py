@@ -154,7 +154,7 @@ def as_json(study: Study, trials: Sequence[Trial]) -> dict[str, Any]:
     content: dict[str, Any] = {
         "settings": study.settings.to_header(),
         "counts": {str(status): n for status, n in ledger.counts.items()},
-        "stopped": why(study),
+        "stopped": study.stopped,
         "best": _trial(ledger.best) if single and ledger.best is not None else None,
     }
     if not single:
@@ -178,25 +178,6 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def why(study: Study) -> dict[str, Any]:
-    """Return why a study ended; of one read from its store, as far as its own budget tells; {} if it has not."""
-    from evohpo.cli.run import NOTES, stop_rule
-    from evohpo.driver import HOPELESS
-    from evohpo.study.stop import reason
-
-    ledger = study.ledger
-    if study.stopped or ledger.unfinished:
-        return study.stopped
-    arguments = study.settings.notes.get(NOTES, {})
-    if not ledger.succeeded and len(ledger.trials) >= HOPELESS:
-        return {"failing": len(ledger.trials)}
-    for name, done in (("trials", len(ledger.trials) - ledger.attached), ("generations", len(ledger.history))):
-        if arguments.get(name) and done >= arguments[name]:
-            return {name: done}
-    rule = stop_rule(arguments)
-    return (reason(rule, study) if rule is not None else None) or {}
-
-
 # ---- the table
 
 
@@ -206,7 +187,7 @@ def _print_header(console: Console, study: Study) -> None:
     ledger = study.ledger
     counts = ", ".join(f"{n} {status}" for status, n in ledger.counts.items() if n) or "none"
     reused = sum(t.job.startswith("reused ") for t in study.trials)
-    reasons = ", ".join(f"{name}: {_cell(value)}" for name, value in why(study).items())
+    reasons = ", ".join(f"{name}: {_cell(value)}" for name, value in study.stopped.items())
     facts = {
         "study": f"{study.name}{f' of {study.settings.owner}' if study.settings.owner else ''}",
         "about": study.settings.description,

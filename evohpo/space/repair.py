@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 POOL = 256  # legal chromosomes kept to repair towards
 NEAREST = 4  # of them tried for each chromosome
-SPREAD = 8  # the same for all: from all sides, so that many chromosomes do not end in one corner
+SPREAD = (
+    8  # and so many others, from all sides: going to the nearest alone, most rows would end in the same few corners
+)
 BATCH = 4096  # draws at once
 DRAWS = 50  # batches before the constraints count as leaving nothing
 HALVINGS = 22  # to a 4-millionth of the way
@@ -32,8 +34,8 @@ class Repair:
 
     A broken row takes the genes of the parameters in its broken constraints from some legal chromosomes of a fixed pool
     (all genes, where that is not enough), goes back from each as far as it stays legal, and keeps the nearest of these
-    points. The result depends on the row alone, not on its company. All of this happens on the unit matrix, one gene a searched parameter, and only on points
-    that the codec can say.
+    points. The result depends on the row alone, not on its company. All of this happens on the unit matrix, one gene a
+    searched parameter, and only on points that the codec can say.
     """
 
     def __init__(self, codec: Codec) -> None:

@@ -30,6 +30,7 @@ class Chronicle:
         conversation: the talk with the optimizer.
         initial: configurations to try before the optimizer is asked.
         journal: where events go, None for a study in memory.
+        stopped: why the last run ended; {} while one goes on.
     """
 
     def __init__(self, settings: Settings, seeds: Seeds, resolved: Resolved | None, journal: Journal | None) -> None:
@@ -37,6 +38,7 @@ class Chronicle:
         self.ledger = Ledger(single=len(settings.goals.objectives) == 1)
         self.conversation = Conversation(resolved, settings, seeds, self.ledger, self.write)
         self.initial: deque[dict[str, Any]] = deque()
+        self.stopped: dict[str, Any] = {}
         if journal is not None:
             for record in journal.events():
                 self._apply(record)
@@ -48,6 +50,14 @@ class Chronicle:
         if not self.conversation.facts:
             self.conversation.facts = facts
             self.write("begin", None, facts)
+
+    def stop(self, reason: dict[str, Any]) -> None:
+        """Say why a run ended."""
+        self.stopped = reason
+        plain = {
+            name: value if isinstance(value, str | int | float | dict) else str(value) for name, value in reason.items()
+        }
+        self.write("stop", None, plain)
 
     def try_first(self, configs: list[dict[str, Any]]) -> None:
         """Put configurations before everything the optimizer will propose."""
@@ -168,7 +178,10 @@ class Chronicle:
             self._apply_ask(data, rows)
         elif kind == "tell":
             self.conversation.recorded(data)
+        elif kind == "stop":
+            self.stopped = data
         elif kind == "start":
+            self.stopped = {}  # somebody went on
             initial = bool(self.initial)
             trial = self._start(Proposal(None, self.initial[0], 0) if initial else self.conversation.queue[0], initial)
             self.ledger.remember(trial, self.settings.space.key(trial.params))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evohpo.trials.trial import Status, Trial
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 REPEATABLE = {"raised", "value", "timeout", "memory"}  # failures that would only happen again
 
@@ -127,6 +130,13 @@ class Ledger:
             return []
         mask = pareto.front(np.array([t.fitness for t in self._results]))
         return sorted((t for t, keep in zip(self._results, mask, strict=True) if keep), key=lambda t: t.number)
+
+    def hypervolume(self, reference: NDArray[np.float64] | None) -> float:
+        """Return the volume between the front and `reference`, the worst feasible values if None, in units of fitness."""
+        from evohpo.trials import pareto
+
+        F = np.array([t.fitness for t in self.trials if t.feasible])
+        return float(pareto.hypervolume(F, F.max(0) if reference is None else reference)) if len(F) else 0.0
 
     @property
     def unfinished(self) -> list[Trial]:

@@ -102,7 +102,6 @@ class Study:
     ) -> None:
         self.settings, self.space, self.goals, self.pruner = settings, settings.space, settings.goals, pruner
         self.seeds = Seeds(settings.seed)
-        self.stopped: Reason = {}
         self._began = time.monotonic()
         self._chronicle = Chronicle(settings, self.seeds, resolved, journal)
         self.ledger = self._chronicle.ledger
@@ -142,13 +141,23 @@ class Study:
         """Time since this run, or this process's study, began."""
         return time.monotonic() - self._began
 
+    @property
+    def stopped(self) -> Reason:
+        """Why the last run ended, as data such as {"trials": 100}; {} while one goes on."""
+        return self._chronicle.stopped
+
+    def end(self, reason: Reason) -> None:
+        """Note why a run ended."""
+        self._chronicle.stop(reason)
+        self.commit()
+
     def begin(self, **facts: Any) -> None:
         """Note that a run begins, with what the optimizer may know of it: `budget`, `workers`, `max_steps`.
 
         The optimizer keeps the facts it was first started with, so that a longer budget later does not change the past.
         """
         self._began = time.monotonic()
-        self.stopped = {}
+        self._chronicle.stopped = {}
         self._chronicle.begin(facts)
 
     # ---- ask and tell
@@ -348,14 +357,8 @@ class Study:
             reference: a point in the metrics' own terms, one value an objective, that everything counted must beat; the
                 worst feasible value of each objective where not given.
         """
-        from evohpo.trials import pareto
-
-        F = np.array([t.fitness for t in self.trials if t.feasible])
-        if not len(F):
-            return 0.0
         signs = np.array([-1.0 if o.maximize else 1.0 for o in self.goals.objectives])
-        point = F.max(0) if reference is None else np.asarray(reference, float) * signs
-        return float(pareto.hypervolume(F, point))
+        return self.ledger.hypervolume(None if reference is None else np.asarray(reference, float) * signs)
 
     def table(self) -> pd.DataFrame:
         """Return one row a trial."""

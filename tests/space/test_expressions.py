@@ -93,13 +93,17 @@ def test_names_that_python_would_change_or_read_as_words_are_parameters_in_backq
 
 
 HOSTILE = [
-    "().__class__.__bases__[0].__subclasses__()", "__import__('os').system('x')", "solver.upper() == 'SGD'", "solver[0] == 's'",
+    "().__class__.__bases__[0].__subclasses__()", "__import__('os').system('x')", "solver.upper() == 'SGD'",
+    "solver[0] == 's'",
     "(lambda: 1)()", "[x for x in (1, 2)]", "{1: 2} == 3", "{1, 2} == 3", "f'{layers}' == '3'", "(layers := 3) > 1",
-    "layers if flag else 1", "open('x')", "eval('1')", "abs(layers, 1)", "abs()", "max(*solver)", "min(a=1)", "layers is None",
-    "layers in solver", "layers in range(3)", "(1, 2) == layers", "layers in (1, (2, 3))", "layers in (rate, 2)", "~layers == 1",
+    "layers if flag else 1", "open('x')", "eval('1')", "abs(layers, 1)", "abs()", "max(*solver)", "min(a=1)",
+    "layers is None",
+    "layers in solver", "layers in range(3)", "(1, 2) == layers", "layers in (1, (2, 3))", "layers in (rate, 2)",
+    "~layers == 1",
     "layers @ 2", "layers << 99999", "layers | 1", "await layers", "yield", "...", "b'x' == solver", "1j == layers",
     "layers ** layers > 1", "2 ** 17 > 1", "10**16**16 > 1", "layers ** 1e9 > 1", "layers ** True > 1", "1e999 > layers",
-    f"{10**30} > layers", "1 < 2 in (2, 3)", "layers >", "layers >= 2 and", "a) or (b", "import os", "layers; rate", "", "  ", "`` > 1",
+    f"{10**30} > layers", "1 < 2 in (2, 3)", "layers >", "layers >= 2 and", "a) or (b",
+    "import os", "layers; rate", "", "  ", "`` > 1",
     "`layers > 1", "'open > 1", "layers = 3", "\0 > 1", "layers > 0x", "\ud800 > 1",
 ]  # fmt: skip
 
@@ -119,7 +123,8 @@ def test_what_is_no_text_is_refused(given_text):
 @pytest.mark.parametrize(
     "text",
     [
-        "(" * 500 + "1" + ")" * 499, "-" * 999 + "1", "not " * 249 + "a", "[" * 900, "a+" * 499 + "a > 1", "a" * 5000, "1 > 2 " * 400,
+        "(" * 500 + "1" + ")" * 499, "-" * 999 + "1", "not " * 249 + "a", "[" * 900, "a+" * 499 + "a > 1",
+        "a" * 5000, "1 > 2 " * 400,
         "'" * 999, "`" * 999, "\\" * 999, "abs(" * 200 + "a" + ")" * 198,
     ],
 )  # fmt: skip
@@ -133,7 +138,8 @@ def test_long_and_deep_texts_are_refused_at_once(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "(" * 30 + "9" + "**16)" * 30 + " > layers", "9**16" + "*9**16" * 80 + " > layers", "*".join(["9" * 18] * 50) + " > layers",
+        "(" * 30 + "9" + "**16)" * 30 + " > layers", "9**16" + "*9**16" * 80 + " > layers",
+        "*".join(["9" * 18] * 50) + " > layers",
         "((layers**16)**16)**16 > 1", "exp(exp(exp(exp(layers)))) > 1",
     ],
 )  # fmt: skip

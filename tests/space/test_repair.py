@@ -25,7 +25,7 @@ def test_every_repaired_row_is_legal_and_legal_rows_stay_as_they_are(encoding, s
     before = np.array([space.feasible(c) for c in codec.decode(X)])
     original = X.copy()
     repaired, changed = codec.repair(X)
-    assert (X == original).all()
+    assert (original == X).all()
     assert (changed == ~before).all()
     assert (repaired[~changed] == X[~changed]).all()
     configs = codec.decode(repaired)

@@ -28,8 +28,10 @@ SOLVER = Categorical(["sgd", "adam", "lbfgs"])
 def space():
     return Space(
         {
-            "rate": Continuous(1e-4, 1e-1, "log"), "epochs": Integer(10, 50), "batch": Ordinal([32, 64, 128]), "solver": SOLVER,
-            "momentum": Continuous(0, 0.99, when={"solver": "sgd"}), "nesterov": Categorical([True, False], when="momentum > 0.5"),
+            "rate": Continuous(1e-4, 1e-1, "log"), "epochs": Integer(10, 50), "batch": Ordinal([32, 64, 128]),
+            "solver": SOLVER,
+            "momentum": Continuous(0, 0.99, when={"solver": "sgd"}),
+            "nesterov": Categorical([True, False], when="momentum > 0.5"),
             "seed": 100,
         }
     )  # fmt: skip
@@ -125,8 +127,10 @@ def test_a_parameter_that_does_not_apply_is_absent_and_so_are_its_children(space
     ("when", "text"),
     [
         ({"a": 2}, "a == 2"), ({"a": [1, 2]}, "a in [1, 2]"), ({"a": {2}}, "a in [2]"), ({"a": at_least(2)}, "a >= 2"),
-        ({"a": at_most(2)}, "a <= 2"), ({"a": between(1, 2)}, "1 <= a <= 2"), ({"a": 2, "odd-b": "x{}"}, "a == 2 and `odd-b` == 'x{}'"),
-        ({"odd-b": at_least("x{")}, "`odd-b` >= 'x{'"), ({"a": np.int64(2)}, "a == 2"), ("a > 1 or `odd-b` == 'y'", "a > 1 or `odd-b` == 'y'"),
+        ({"a": at_most(2)}, "a <= 2"), ({"a": between(1, 2)}, "1 <= a <= 2"),
+        ({"a": 2, "odd-b": "x{}"}, "a == 2 and `odd-b` == 'x{}'"),
+        ({"odd-b": at_least("x{")}, "`odd-b` >= 'x{'"), ({"a": np.int64(2)}, "a == 2"), ("a > 1 or `odd-b` == 'y'",
+        "a > 1 or `odd-b` == 'y'"),
     ],
 )  # fmt: skip
 def test_every_way_to_say_a_condition_becomes_text(when, text):
@@ -399,12 +403,16 @@ def test_a_space_of_static_values_has_one_configuration():
 @pytest.mark.parametrize(
     "text",
     [
-        "", "[", "null", "[]", "3", "{}", '{"parameters": []}', '{"parameters": {}}', '{"parameters": {"a": {"type": "real"}}}',
-        '{"parameters": {"a": {"type": ["x"]}}}', '{"parameters": {"a": {"type": "integer"}}}', '{"parameters": {"a": [1]}}',
-        '{"parameters": {"a": {"type": "integer", "low": 1, "hi": 2}}}', '{"parameters": {"a": {"type": "integer", "low": "x", "high": 2}}}',
-        '{"parameters": {"a": 1}, "constraints": 3}', '{"parameters": {"a": 1}, "constraints": [3]}', "[" * 100_000,
-        '{"parameters": {"a": {"type": "continuous", "low": NaN, "high": 2}}}', '{"parameters": {"a": {"type": "categorical", "choices": {}}}}',
-        '{"parameters": {"a": {"type": "integer", "low": 1, "high": 2, "when": [1]}}}', '{"parameters": {"": 1}}',
+        "", "[", "null", "[]", "3", "{}", "[" * 100_000,
+        '{"parameters": []}', '{"parameters": {}}', '{"parameters": {"": 1}}', '{"parameters": {"a": [1]}}',
+        '{"parameters": {"a": 1}, "constraints": 3}', '{"parameters": {"a": 1}, "constraints": [3]}',
+        '{"parameters": {"a": {"type": "real"}}}', '{"parameters": {"a": {"type": ["x"]}}}',
+        '{"parameters": {"a": {"type": "integer"}}}',
+        '{"parameters": {"a": {"type": "integer", "low": 1, "hi": 2}}}',
+        '{"parameters": {"a": {"type": "integer", "low": "x", "high": 2}}}',
+        '{"parameters": {"a": {"type": "integer", "low": 1, "high": 2, "when": [1]}}}',
+        '{"parameters": {"a": {"type": "continuous", "low": NaN, "high": 2}}}',
+        '{"parameters": {"a": {"type": "categorical", "choices": {}}}}',
     ],
 )  # fmt: skip
 def test_json_that_defines_no_space_is_refused(text):

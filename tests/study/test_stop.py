@@ -196,3 +196,11 @@ def test_no_objective_is_said_clearly():
         search(None, trials=3)
     with pytest.raises(eh.UsageError, match="must be a function"):
         search("train", trials=3)
+
+
+def test_a_stored_study_knows_why_it_ended(tmp_path):
+    path = tmp_path / "study.db"
+    search(stop=eh.Stop(target=0.05), store=path)
+    assert "target" in eh.load(path).stopped
+    search(trials=60, store=path)
+    assert eh.load(path).stopped == {"trials": 60}
