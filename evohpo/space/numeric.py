@@ -57,6 +57,8 @@ class Continuous(Parameter):
             raise IllegalDefinition(name, reason)
         if not math.isfinite(high - low):
             raise IllegalDefinition(name, f"the range from {low!r} to {high!r} is too wide for a float")
+        if self.scale != "log" and high - low < 1e-290:
+            raise IllegalDefinition(name, f"the range from {low!r} to {high!r} is too narrow for a float's digits")
         if scales.warp(self.scale, low) == scales.warp(self.scale, high):
             raise IllegalDefinition(
                 name, f"{low!r} and {high!r} are too close for a {self.scale} scale; write a linear one"
@@ -73,7 +75,7 @@ class Continuous(Parameter):
         decimals = max(0, *(-e for e in exponents if isinstance(e, int)))
         grid = self.low + np.arange(round((self.high - self.low) / self.step) + 1) * self.step
         grid = np.round(grid, decimals) if decimals <= scales.EXACT else grid  # 0.3, not 0.30000000000000004
-        grid[-1] = self.high
+        grid[0], grid[-1] = self.low, self.high
         return np.clip(grid, self.low, self.high)
 
     @cached_property

@@ -220,7 +220,7 @@ class Static(Parameter):
         try:
             copy = json.loads(json.dumps(value, allow_nan=False))
         except (TypeError, ValueError, RecursionError):
-            copy = ...
+            copy = self  # equal to nothing that JSON can hold
         if copy != value:
             raise IllegalDefinition(
                 name,
@@ -252,7 +252,7 @@ def bins(u: Array, k: int) -> NDArray[np.int64]:
 
 def with_default(name: str, parameter: Any) -> Any:
     """Return the parameter with its default in canonical form."""
-    if parameter.default is ... or (parameter.default is None and not isinstance(parameter, Listed)):
+    if parameter.default is (... if isinstance(parameter, Listed) else None):
         return parameter
     try:
         return dataclasses.replace(parameter, default=parameter.canonical(parameter.default))

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 POOL = 256  # legal chromosomes kept to repair towards
-NEAREST = 4  # of them tried for each chromosome
-SPREAD = (
-    8  # and so many others, from all sides: going to the nearest alone, most rows would end in the same few corners
-)
+NEAREST = 8  # of them tried for each chromosome
 BATCH = 4096  # draws at once
 DRAWS = 50  # batches before the constraints count as leaving nothing
 HALVINGS = 22  # to a 4-millionth of the way
@@ -32,8 +29,8 @@ ROWS = 64  # repaired at once, so that distances to the pool stay small in memor
 class Repair:
     """Moves chromosomes into what the constraints leave.
 
-    A broken row takes the genes of the parameters in its broken constraints from some legal chromosomes of a fixed pool
-    (all genes, where that is not enough), goes back from each as far as it stays legal, and keeps the nearest of these
+    A broken row takes the genes of the parameters in its broken constraints from the nearest legal chromosomes of a fixed
+    pool (all genes, where that is not enough), goes back from each as far as it stays legal, and keeps the nearest of these
     points. The result depends on the row alone, not on its company. All of this happens on the unit matrix, one gene a
     searched parameter, and only on points that the codec can say.
     """
@@ -118,8 +115,7 @@ class Repair:
             wanted = U[rows][:, None, :]
             distance = (self._gap(wanted, pool[None]) * mask[rows][:, None, :]).sum(2)
             near = np.argsort(distance, axis=1, kind="stable")[:, :NEAREST]
-            spread = np.broadcast_to(np.arange(min(SPREAD, len(pool))), (len(rows), min(SPREAD, len(pool))))
-            candidates = np.where(mask[rows][:, None, :], pool[np.concatenate([near, spread], 1)], wanted)
+            candidates = np.where(mask[rows][:, None, :], pool[near], wanted)
             legal = self._legal(candidates.reshape(-1, U.shape[1])).reshape(candidates.shape[:2])
             wanted = np.broadcast_to(wanted, candidates.shape)
             candidates[legal] = self._back(candidates[legal], wanted[legal], self._legal)

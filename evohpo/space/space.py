@@ -78,7 +78,7 @@ class Space:
         before: dict[str, Any] = {}
         for name in self.names:
             before[name] = self.parameters[name] = self._with_condition(name, before)
-        texts = [constraints] if isinstance(constraints, str) else constraints
+        texts = [constraints] if isinstance(constraints, str) else constraints or ()
         self.constraints = tuple(self._constraint(text) for text in texts)
         self._twins = tuple(n for n in self.searched if _has_twins(self.parameters[n]))
         self._real: Codec = Real().bind(self)
@@ -344,7 +344,7 @@ class Space:
     def _canonical(self, name: str, value: Any) -> Any:
         parameter: Parameter = self.parameters[name]
         if isinstance(parameter, Static):
-            if plain(value) != parameter.value:
+            if (value.tolist() if isinstance(value, np.ndarray) else plain(value)) != parameter.value:
                 raise IllegalValue(name, value, f"is static, {parameter.value!r}")
             return self._still(name)
         try:

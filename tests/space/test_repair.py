@@ -50,8 +50,8 @@ def test_the_result_depends_on_the_row_alone(encoding, space, seed):
 @every_encoding
 def test_repairing_twice_changes_nothing_more(encoding):
     space = Space(
-        {"a": Continuous(0, 1), "b": Integer(1, 100, "log"), "c": Categorical(["x", "y"])},
-        ["b * a <= 5", "c == 'x' or a > 0.2"],
+        {"rate": Continuous(0, 1), "b": Integer(1, 100, "log"), "c": Categorical(["x", "y"])},
+        ["b * rate <= 5", "c == 'x' or rate > 0.2"],
     )
     codec = encoding.bind(space)
     once, _ = codec.repair(strategies.uniform(200, codec.dim))
@@ -80,10 +80,20 @@ def test_a_repaired_point_is_next_to_the_bound():
     assert np.allclose(repaired[changed].sum(1), 1, atol=1e-6)
 
 
+@pytest.mark.parametrize("limit", [0.2, 0.6, 1.0, 1.5])
+def test_a_repaired_point_is_nearly_the_nearest_one_there_is(limit):
+    space = Space({"a": Continuous(0, 1), "b": Continuous(0, 1)}, [f"a + b <= {limit}"])
+    X = strategies.uniform(300, 2)
+    repaired, changed = space.repair(X)
+    a = np.clip((limit + X[:, 0] - X[:, 1]) / 2, max(0, limit - 1), min(1, limit))
+    nearest = np.linalg.norm(X - np.stack([a, limit - a], 1), axis=1)
+    assert (np.linalg.norm(X - repaired, axis=1) <= nearest + 0.05)[changed].all()
+
+
 def test_repaired_points_are_not_all_the_same():
-    space = Space({"a": Continuous(0, 1), "b": Continuous(0, 1)}, ["a + b <= 0.2"])
-    repaired, _ = space.repair(strategies.uniform(100, 2))
-    assert len(np.unique(np.round(repaired, 3), axis=0)) > 60
+    space = Space({f"x{i}": Continuous(0, 1) for i in range(4)}, ["x0 + x1 + x2 + x3 <= 1.5"])
+    repaired, _ = space.repair(strategies.uniform(100, 4))
+    assert len(np.unique(np.round(repaired, 3), axis=0)) > 90
 
 
 def test_a_conditional_parameters_constraint_can_be_met_by_its_parent_too():
