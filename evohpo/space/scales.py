@@ -70,7 +70,7 @@ def precision(scale: str, low: float, high: float) -> tuple[bool, int]:
         scale == "logit" and low < 0.01
     ):  # what matters is relative: 0.001 is as far from 0.01 as 0.1
         return True, min(max(DIGITS, DIGITS - 1 - math.floor(math.log10(span) - math.log10(low))), most)
-    return False, min(DIGITS - 1 - math.floor(math.log10(span)), most)
+    return False, min(DIGITS - math.ceil(math.log10(span)), most)
 
 
 def rounded(x: Array, significant: bool, digits: int) -> Array:

@@ -42,6 +42,51 @@ def test_a_continuous_value_comes_back_from_its_gene_exactly(parameter, data):
     assert [space.validate(c) for c in configs] == configs
 
 
+def extreme(rng):
+    """Return a range of any size, anywhere, and all too often near what a float can hold."""
+    scale = rng.choice(["linear", "log", "logit", "reverse_log"])
+    if scale == "linear":
+        low = rng.choice([0, -1, 1]) * 10 ** rng.uniform(-280, 280)
+        high = low + rng.choice([10 ** rng.uniform(-280, 280), abs(low) * 10 ** rng.uniform(-15.5, 3)])
+    elif scale == "log":
+        low = 10 ** rng.uniform(-300, 300)
+        high = rng.choice([low * (1 + 10 ** rng.uniform(-12, 1)), 10 ** rng.uniform(-300, 300)])
+    else:
+        low = rng.choice([10 ** rng.uniform(-280, -0.1), rng.random()])
+        high = rng.choice([1 - 10 ** rng.uniform(-15, -0.1), min(low * (1 + 10 ** rng.uniform(-12, 0)), 0.99)])
+    return Continuous(float(min(low, high)), float(max(low, high)), str(scale))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_values_of_extreme_ranges_come_back_exactly_too(seed):
+    rng = np.random.default_rng(seed)
+    checked = 0
+    while checked < 150:
+        try:
+            space = one(extreme(rng))
+        except IllegalDefinition:
+            continue
+        low, high = space.parameters["x"].low, space.parameters["x"].high
+        genes = np.concatenate([rng.random(30), [0, 1, 1e-17, 1 - 2**-53], 10 ** rng.uniform(-18, 0, 10)])
+        between = [{"x": float(min(max(low + u * (high - low), low), high))} for u in (1e-16, 1e-13, *rng.random(8))]
+        configs = space.decode(genes[:, None]) + [space.validate(c) for c in between]
+        assert space.decode(space.encode(configs)) == configs, space
+        assert [space.validate(c) for c in configs] == configs, space
+        checked += 1
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "kept"),
+    [
+        (Continuous(0, 1), 1 / 3, 0.3333333333333), (Continuous(1e-4, 1, "log"), 1 / 3000, 0.0003333333333333),
+        (Continuous(0, 1e6), 1e6 / 3, 333333.3333333), (Continuous(0.5, 0.99, "reverse_log"), 2 / 3, 0.6666666666667),
+        (Continuous(1e-300, 1e300, "log"), 1 / 3, 0.33333333333),
+    ],
+)  # fmt: skip
+def test_thirteen_digits_are_kept_less_where_the_range_is_extreme(parameter, value, kept):
+    assert one(parameter).validate({"x": value}) == {"x": kept}
+
+
 @quick
 @given(strategies.continuous(), st.floats(0, 1))
 def test_what_validate_hands_out_comes_back_exactly_and_is_nearly_what_was_given(parameter, part):
