@@ -208,11 +208,12 @@ class Static(Parameter):
 
     Attributes:
         value: anything that JSON gives back as it was: text, finite numbers, True, False, None, lists and dicts of them.
+        when: the condition under which it applies.
     """
 
     value: Any
+    when: When = None
     default = None
-    when = None
 
     def checked(self, name: str) -> Static:
         """Return the definition with a copy of the value that nobody else holds."""
@@ -227,7 +228,7 @@ class Static(Parameter):
                 f"a static value must be text, a finite number, True, False, None, or lists and dicts (with text as keys)"
                 f" of these, not {value!r}; give its name as text and make the object of it in the objective",
             )
-        return Static(copy)
+        return Static(copy, self.when)
 
     @property
     def cardinality(self) -> int:

@@ -135,10 +135,7 @@ class Space:
         """Return the configurations that columns hold."""
         lists: list[Any] = []
         for name in self.names:
-            if name in self._static:
-                lists.append([self._still(name) for _ in range(n)])
-                continue
-            values = columns[name].tolist()
+            values = [self._still(name) for _ in range(n)] if name in self._static else columns[name].tolist()
             if name in active and not active[name].all():
                 values = [v if a else ABSENT for v, a in zip(values, active[name].tolist(), strict=True)]
             lists.append(values)

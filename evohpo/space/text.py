@@ -60,7 +60,7 @@ def _differs(value: Any, default: Any) -> bool:
 
 
 def _code(parameter: Parameter) -> str:
-    if isinstance(parameter, Static) and not isinstance(parameter.value, list):
+    if isinstance(parameter, Static) and parameter.when is None and not isinstance(parameter.value, list):
         return repr(parameter.value)
     return f"{type(parameter).__name__}({', '.join(f'{n}={v!r}' for n, v in _fields(parameter).items())})"
 

@@ -454,3 +454,20 @@ def test_odd_names_work_everywhere():
         assert space.validate(config) == config
         assert all((f"{n} child" in config) == (config[n] >= 3) for n in names)
     assert Space.from_json(space.to_json()) == space
+
+
+def test_a_static_value_may_apply_only_where_its_condition_holds():
+    space = Space(
+        {"solver": Categorical(["sgd", "adam"]), "nesterov": Static(True, when={"solver": "sgd"}), "x": Integer(1, 2)}
+    )
+    assert space.decode([[0.1, 0.1], [0.9, 0.1]]) == [
+        {"solver": "sgd", "nesterov": True, "x": 1},
+        {"solver": "adam", "x": 1},
+    ]
+    assert (
+        space.complete({"solver": "adam"}) == {"solver": "adam", "x": 1} == space.validate({"solver": "adam", "x": 1})
+    )
+    assert len(space.grid(2)) == space.size == 4
+    assert Space.from_json(space.to_json()) == space
+    with pytest.raises(IllegalValue, match="nesterov"):
+        space.validate({"solver": "adam", "nesterov": True, "x": 1})
