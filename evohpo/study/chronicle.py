@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +55,7 @@ class Chronicle:
     def stop(self, reason: dict[str, Any]) -> None:
         """Say why a run ended."""
         self.stopped = reason
-        plain = {
-            name: value if isinstance(value, str | int | float | dict) else str(value) for name, value in reason.items()
-        }
+        plain = json.loads(json.dumps(reason, default=str))  # a user's rule may say anything
         self.write("stop", None, plain)
 
     def try_first(self, configs: list[dict[str, Any]]) -> None:

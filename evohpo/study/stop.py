@@ -23,16 +23,16 @@ class _Joinable:
     __slots__ = ()
 
     def __and__(self, other: Rule) -> Both:
-        return Both(_as_rule(self), _as_rule(other))
+        return Both(as_rule(self), as_rule(other))
 
     def __rand__(self, other: Rule) -> Both:
-        return Both(_as_rule(other), _as_rule(self))
+        return Both(as_rule(other), as_rule(self))
 
     def __or__(self, other: Rule) -> Either:
-        return Either(_as_rule(self), _as_rule(other))
+        return Either(as_rule(self), as_rule(other))
 
     def __ror__(self, other: Rule) -> Either:
-        return Either(_as_rule(other), _as_rule(self))
+        return Either(as_rule(other), as_rule(self))
 
 
 @dataclass(frozen=True)
@@ -182,6 +182,3 @@ def as_rule(rule: Any) -> Rule:
     if not callable(rule):
         raise UsageError(f"stop={rule!r}: give eh.Stop(...), rules joined by & and |, or a function of the study")
     return rule  # type: ignore[no-any-return]
-
-
-_as_rule = as_rule

@@ -196,7 +196,8 @@ def test_a_bad_condition_is_refused_with_the_parameters_name(what):
     "when", [{"n": 4321}, "n > 4998", "rate == 0.123456", "0.1 < rate < 0.10001", "n % 97 == 13", "n * rate == 7919.0"]
 )
 def test_a_condition_that_is_seldom_met_is_legal(when):
-    Space({"n": Integer(1, 4999), "rate": Continuous(0, 0.5), "child": Continuous(0, 1, when=when)})
+    space = Space({"n": Integer(1, 4999), "rate": Continuous(0, 0.5), "child": Continuous(0, 1, when=when)})
+    assert list(space.conditions) == ["child"]
 
 
 # ---- complete, default, validate
