@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +18,7 @@ from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
 from evohpo.optimizers.protocol import Array, Population, Problem, Results, Traits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SLACK = 1e-9  # rounding that is clipped silently; genes farther outside [0, 1] are an error
 
@@ -44,7 +45,7 @@ def _population(answer: Any, problem: Problem, traits: Traits, who: str) -> Popu
         OptimizerError: it is no matrix of numbers in [0, 1] with a column a gene, or its lineage has another length.
     """
     given = answer if isinstance(answer, Population) else Population(answer)
-    X = given.X if _proposes_configs(traits) else _rows(given.X, problem.dim, who)
+    X: Any = _configs(given.X, who) if _proposes_configs(traits) else _rows(given.X, problem.dim, who)
     parents = None if given.parents is None else np.array(given.parents, dtype=np.int64)
     operator = given.operator if isinstance(given.operator, str | None) else list(given.operator)
     for what, values in (("parents", parents), ("operator", operator), ("keys", given.keys)):
@@ -59,6 +60,13 @@ def _proposes_configs(traits: Traits) -> bool:
     from evohpo.space import Configs
 
     return isinstance(traits.encoding, Configs)
+
+
+def _configs(proposed: Any, who: str) -> list[dict[str, Any]]:
+    """Return a copy of configurations; the space checks their values."""
+    if isinstance(proposed, Mapping) or not all(isinstance(c, Mapping) for c in proposed):
+        raise OptimizerError(f"{who} {type(proposed).__name__}, not a list of configurations, dicts by parameter")
+    return [dict(c) for c in proposed]
 
 
 def _rows(proposed: Any, dim: int, who: str) -> Array:
@@ -86,7 +94,9 @@ def _rows(proposed: Any, dim: int, who: str) -> Array:
 def _frozen(results: Results) -> Results:
     """Return the same results behind read-only arrays."""
     views: dict[str, Any] = {
-        f.name: np.asarray(getattr(results, f.name)).view() for f in fields(results) if f.name != "keys"
+        f.name: np.asarray(getattr(results, f.name)).view()
+        for f in fields(results)
+        if f.name != "keys" and not isinstance(getattr(results, f.name), list)
     }
     for view in views.values():
         view.flags.writeable = False
@@ -248,7 +258,7 @@ class Arrays:
 
     def tell(self, results: Results) -> None:
         """Tell the guest."""
-        results = _frozen(results) if isinstance(results.X, np.ndarray) else results
+        results = _frozen(results)
         with _blaming(self._name, "tell"), self._scope:
             if self._pairs:
                 self._guest.tell(results.X, results.F[:, 0] if self._traits.objectives == "single" else results.F)

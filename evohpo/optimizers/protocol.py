@@ -23,7 +23,8 @@ class Results:
     All arrays are read-only. A row is told once.
 
     Attributes:
-        X: `(k, dim)` the chromosomes that were really evaluated: as proposed, or as repaired.
+        X: `(k, dim)` the chromosomes that were really evaluated: as proposed, or as repaired. A list of configurations
+            for optimizers with the encoding `Configs()`.
         F: `(k, m)` fitness, minimised and finite. For a single-objective optimizer `m` is 1.
         violation: `(k,)` total violation of the outcome constraints, 0 where feasible.
         steps: `(k,)` the step at which the fitness was measured, 0 where the objective has no steps.
@@ -47,8 +48,9 @@ class Results:
         """Return the rows that `index` (a slice, a mask or integers) selects."""
         rows = np.arange(len(self))[index]
         keys = [self.keys[i] for i in rows] if len(self.keys) else ()
+        X: Any = self.X[index] if isinstance(self.X, np.ndarray) else [self.X[i] for i in rows]
         return Results(
-            self.X[index], self.F[index], self.violation[index], self.steps[index], self.failed[index],
+            X, self.F[index], self.violation[index], self.steps[index], self.failed[index],
             self.numbers[index], keys,
         )  # fmt: skip
 
@@ -56,8 +58,10 @@ class Results:
     def concatenate(parts: Sequence[Results]) -> Results:
         """Return the rows of all `parts`, one after the other."""
         keys = [k for r in parts for k in (r.keys if len(r.keys) else [None] * len(r))]
+        matrices = all(isinstance(r.X, np.ndarray) for r in parts)
+        X: Any = np.concatenate([r.X for r in parts]) if matrices else [x for r in parts for x in r.X]
         return Results(
-            np.concatenate([r.X for r in parts]), np.concatenate([r.F for r in parts]),
+            X, np.concatenate([r.F for r in parts]),
             np.concatenate([r.violation for r in parts]), np.concatenate([r.steps for r in parts]),
             np.concatenate([r.failed for r in parts]), np.concatenate([r.numbers for r in parts]), keys,
         )  # fmt: skip

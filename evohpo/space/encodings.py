@@ -339,6 +339,7 @@ class _Configs(Codec):
         return [self.space.validate(config) for config in configs]
 
     def repair(self, X: Any) -> tuple[Any, NDArray[np.bool_]]:
+        X = [self.space.narrowed(config) for config in X]
         changed = np.array([not self.space.feasible(config) for config in X], bool)
         if changed.any():
             repaired, _ = self.space.repair(self.space.encode(X))

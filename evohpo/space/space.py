@@ -232,20 +232,33 @@ class Space:
         Raises:
             IllegalValue: a missing, unknown, inactive or illegal value, or a broken constraint.
         """
+        legal = self.narrowed(config)
+        for name in config:
+            if name not in legal:
+                raise self._not_there(name, config[name])
+        if not self.feasible(legal):
+            raise IllegalValue(*self._broken(legal))
+        return legal
+
+    def narrowed(self, config: Mapping[str, Any]) -> Config:
+        """Return a configuration in canonical form without what does not apply in it; constraints are not looked at.
+
+        For algorithms that know no conditions and give every parameter a value.
+
+        Raises:
+            IllegalValue: a missing, unknown or illegal value.
+        """
         self._check_names(config)
         legal: Config = {}
         for name, parameter in self.parameters.items():
             if not self._applies(name, legal):
-                if name in config:
-                    raise self._not_there(name, config[name])
-            elif name in config:
+                continue
+            if name in config:
                 legal[name] = self._canonical(name, config[name])
             elif isinstance(parameter, Static):
                 legal[name] = self._still(name)
             else:
                 raise IllegalValue(name, None, "is missing")
-        if not self.feasible(legal):
-            raise IllegalValue(*self._broken(legal))
         return legal
 
     def feasible(self, config: Mapping[str, Any]) -> bool:

@@ -212,8 +212,9 @@ class Chronicle:
             None if parents is None else np.asarray(parents, np.int64),
             data.get("operator"),
         )
-        self.conversation.enqueue(matrix, params, data["generation"], data["size"], population)
-        self.conversation.recorded((data["n"], matrix))
+        proposed = params if matrix is None else matrix
+        self.conversation.enqueue(proposed, params, data["generation"], data["size"], population)
+        self.conversation.recorded((data["n"], proposed))
 
     # ---- the file
 

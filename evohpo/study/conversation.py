@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
+from evohpo.errors import EvohpoError, EvohpoWarning, IllegalValue, OptimizerError, UsageError
 from evohpo.optimizers.protocol import Array, Optimizer, Population, Problem, Results, Traits
 from evohpo.space import Configs, Real
 from evohpo.trials.fitness import Fitness
@@ -27,9 +27,10 @@ TOLERANCE = 1e-9  # linear algebra differs in the last bits between machines
 GENERATION = 20  # trials that count as one generation where neither the user nor the optimizer says
 
 Write: TypeAlias = Callable[..., None]
-Call: TypeAlias = (
-    "tuple[int, Array | None] | list[int]"  # an ask (n, rows; no rows: configurations) or a tell (numbers)
+Rows: TypeAlias = (
+    "Array | list[dict[str, Any]]"  # chromosomes, or configurations of an optimizer with a space of its own
 )
+Call: TypeAlias = "tuple[int, Rows] | list[int]"  # an ask (n, what it gave) or a tell (numbers)
 
 
 class ReplayMismatch(EvohpoWarning):
@@ -66,8 +67,7 @@ class Conversation:
         self.facts: dict[str, Any] = {}  # budget, workers, max_steps: what the optimizer is started with
         self._seeds, self._write = seeds, write
         encoding = (resolved.traits.encoding or Real()) if resolved is not None else None
-        # an optimizer that proposes configurations has no matrix; a study opened for reading only has no optimizer
-        self.codec = None if encoding is None or isinstance(encoding, Configs) else encoding.bind(settings.space)
+        self.codec = None if encoding is None else encoding.bind(settings.space)  # None: opened for reading only
         self._fitness = self._new_fitness()
         self._optimizer: Optimizer | None = None
         self._untold: list[int] = []  # a heap of numbers
@@ -133,11 +133,11 @@ class Conversation:
         population = answer if isinstance(answer, Population) else Population(answer)
         if not len(population.X):
             return False
-        rows = None if self.codec is None else np.ascontiguousarray(population.X, dtype=np.float64)
+        matrix = isinstance(population.X, np.ndarray)
+        rows: Rows = np.ascontiguousarray(population.X, dtype=np.float64) if matrix else list(population.X)
         generation, size = self._generation(optimizer, len(population.X))
         first = len(self.queue)
-        configs = [self.settings.space.validate(c) for c in population.X] if rows is None else None
-        self.enqueue(rows, configs, generation, size, population)
+        self.enqueue(rows, None, generation, size, population)
         data: dict[str, Any] = {"n": n, "generation": generation, "size": size}
         new = [self.queue[i] for i in range(first, len(self.queue))]
         data["params"] = [p.params for p in new]
@@ -147,12 +147,12 @@ class Conversation:
             data["operator"] = (
                 population.operator if isinstance(population.operator, str) else list(population.operator)
             )
-        self._write("ask", None, data, None if rows is None else rows.tobytes())
+        self._write("ask", None, data, rows.tobytes() if isinstance(rows, np.ndarray) else None)
         return True
 
     def enqueue(
         self,
-        rows: Array | None,
+        rows: Rows,
         configs: list[dict[str, Any]] | None,
         generation: int,
         size: int,
@@ -161,18 +161,14 @@ class Conversation:
         """Put proposals into the queue: rows are repaired and decoded, unless their configurations are given."""
         if self._outstanding:
             self._steady = True
-        X: Any
-        if rows is None:
-            assert configs is not None
-            X = [None] * len(configs)
-        elif self.codec is None or self.resolved is None:
-            X = rows  # opened for reading only
-        else:
-            X, _ = self.codec.repair(rows)
+        X: Any = rows
+        if self.codec is not None and self.resolved is not None:
+            X = self._repaired(rows)
             X = self.codec.snap(X) if self.resolved.repaired else X
             configs = self.codec.decode(X) if configs is None else configs
         assert configs is not None
         k = len(configs)
+        chromosomes = X if isinstance(X, np.ndarray) else [None] * k
         parents = population.parents.tolist() if population.parents is not None else [()] * k
         operator = (
             [population.operator] * k if isinstance(population.operator, str) else population.operator or [""] * k
@@ -184,11 +180,19 @@ class Conversation:
             if not explicit:
                 self.ledger.open_generation(g, self._size)
             lineage = tuple(p for p in parents[i] if p >= 0)
-            self.queue.append(Proposal(X[i], configs[i], g, lineage, operator[i], keys[i]))
+            self.queue.append(Proposal(chromosomes[i], configs[i], g, lineage, operator[i], keys[i]))
         if explicit:
             self.ledger.open_generation(generation, size)
         self._rows += k
         self._outstanding += k
+
+    def _repaired(self, rows: Rows) -> Any:
+        assert self.codec is not None
+        try:
+            return self.codec.repair(rows)[0]
+        except IllegalValue as error:
+            name = self.settings.optimizer["name"]
+            raise OptimizerError(f"optimizer {name!r} proposed an illegal configuration: {error}") from error
 
     @property
     def _size(self) -> int:
@@ -229,9 +233,10 @@ class Conversation:
         own = np.array([t.asked and t.number >= self._own_from for t in trials])
         self._outstanding -= int(own.sum())
         X: Any
-        if self.codec is None:
-            X = [t.params for t in trials]
+        if self._proposes_configs:
+            X = [dict(t.params) for t in trials]
         else:
+            assert self.codec is not None
             X = np.array([self._chromosome(t) for t in trials]).reshape(len(trials), self.codec.dim)
         arrays = (
             X, F, violation, np.array([t.steps for t in trials]), np.array([t.failed for t in trials]),
@@ -241,6 +246,10 @@ class Conversation:
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)
         return Results(*arrays, [self._keys.pop(n, None) for n in numbers])
+
+    @property
+    def _proposes_configs(self) -> bool:
+        return self.resolved is not None and isinstance(self.resolved.traits.encoding, Configs)
 
     def _chromosome(self, trial: Trial) -> Array:
         if trial.x is None:
@@ -311,10 +320,11 @@ class Conversation:
     def _new_problem(self) -> Problem:
         assert self.resolved is not None
         goals, codec = self.settings.goals, self.codec
+        assert codec is not None
         single = self.resolved.traits.objectives == "single"
         return Problem(
-            dim=codec.dim if codec is not None else 0,
-            genes=codec.genes if codec is not None else Configs().bind(self.settings.space).genes,
+            dim=codec.dim,
+            genes=codec.genes,
             n_objectives=1 if single else len(goals.objectives),
             n_constraints=len(goals.constraints),
             population=self.settings.population,
@@ -341,14 +351,9 @@ class Conversation:
                 answer if isinstance(answer, Population) else Population(np.empty((0, 0)) if answer is None else answer)
             )
             where = f"optimizer {self.settings.optimizer['name']!r} does not repeat itself: "
-            if recorded is not None and (at := _difference(population.X, recorded)):
+            if at := _difference(*self._comparable(population.X, recorded)):
                 number = own[row + at[0]].number if row + at[0] < len(own) else len(self.ledger.trials)
-                gene = (
-                    f"the gene of {self.codec.genes.parameter[at[1]]!r}"
-                    if self.codec and at[1] >= 0
-                    else "size of population"
-                )
-                return f"{where}trial {number} differs in {gene}"
+                return f"{where}trial {number} differs in {self._gene(at[1])}"
             for key in population.keys if population.keys is not None else [None] * len(population.X):
                 if row < len(own):
                     if key is not None:
@@ -358,6 +363,19 @@ class Conversation:
                 row += 1
         self._outstanding = outstanding
         return ""
+
+    def _comparable(self, X: Any, recorded: Rows) -> tuple[Any, Any]:
+        """Return both as chromosomes: what an optimizer proposes now, and what the same call gave before."""
+        assert self.codec is not None
+        if isinstance(recorded, np.ndarray):
+            return X, recorded
+        configs, _ = self.codec.repair(X)
+        return self.settings.space.encode(configs), self.settings.space.encode(recorded)
+
+    def _gene(self, at: int) -> str:
+        assert self.codec is not None
+        names = self.settings.space.searched if self._proposes_configs else self.codec.genes.parameter
+        return f"the gene of {names[at]!r}" if at >= 0 else "size of population"
 
 
 def _difference(X: Any, recorded: Array) -> tuple[int, int] | None:
