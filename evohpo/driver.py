@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
 from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
-from evohpo.pruners import Decision, Pruner
+from evohpo.pruners import Decision
 from evohpo.study import Study
 from evohpo.study.stop import Reason, Rule, as_rule, reason
 from evohpo.trials.trial import Status, Trial
@@ -28,7 +28,7 @@ Callback = Callable[[Study, Trial], Any]
 def tune(
     objective: Callable[..., Any] | None, space: Space | Mapping[str, Any], *, maximize: str | Iterable[str] | None = None,
     minimize: str | Iterable[str] | None = None, constraints: Iterable[str] = (), optimizer: Any = "auto",
-    pruner: Pruner | None = None, trials: int | None = None, generations: int | None = None, population: int | None = None,
+    pruner: Any = None, trials: int | None = None, generations: int | None = None, population: int | None = None,
     workers: int = 1, evaluator: Evaluator | None = None, stop: Rule | None = None, timeout: float | None = None,
     initial: Iterable[Mapping[str, Any]] = (), duplicates: str = "reuse", lookahead: int | None = None, seed: int | None = None,
     store: str | Path | None = None, name: str | None = None, owner: str | None = None, description: str | None = None,

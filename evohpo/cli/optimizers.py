@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from evohpo import plugins
 from evohpo.cli import loading
 from evohpo.cli.output import make_console, print_table, quiet_stdout
 
@@ -24,7 +25,7 @@ def optimizers(name: str | None, plugin: tuple[str, ...]) -> None:
 
 
 def _all() -> str:
-    from evohpo.optimizers import available_optimizers
+    from evohpo.optimizers import available_adapters, available_optimizers
 
     found = list(available_optimizers().values())
     console = make_console()
@@ -40,6 +41,17 @@ def _all() -> str:
     console.print(
         "(evohpo optimizers NAME shows its options; constraints: what it does not know itself, the study ranks)"
     )
+    adapters = available_adapters().values()
+    console.print("\nLive objects are accepted of")
+    columns = {
+        "library": [i.name for i in adapters],
+        "origin": [i.origin for i in adapters],
+        "error": [i.error for i in adapters],
+    }
+    print_table(console, columns if any(columns["error"]) else {k: v for k, v in columns.items() if k != "error"})
+    missing = [extra for root, extra in plugins.EXTRAS.items() if root not in available_adapters()]
+    if missing:
+        console.print(f"and, once installed (pip install 'evohpo[NAME]'), of {', '.join(missing)}")
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -6,17 +6,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evohpo.optimizers.listing import available_adapters, available_optimizers
     from evohpo.optimizers.protocol import Optimizer, Population, Problem, Results, Traits
-    from evohpo.optimizers.registry import available_optimizers, optimizer, resolve, use
+    from evohpo.optimizers.registry import Registered, optimizer, resolve, use
 
 _HOMES = {
     "protocol": ("Optimizer", "Population", "Problem", "Results", "Traits"),
-    "registry": ("available_optimizers", "optimizer", "resolve", "use"),
+    "listing": ("available_adapters", "available_optimizers"),
+    "registry": ("Registered", "optimizer", "resolve", "use"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Optimizer", "Population", "Problem", "Results", "Traits", "available_optimizers", "optimizer", "resolve", "use",
+    "Optimizer", "Population", "Problem", "Registered", "Results", "Traits", "available_adapters", "available_optimizers",
+    "optimizer", "resolve", "use",
 ]  # fmt: skip
 
 

@@ -11,7 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import UsageError
-from evohpo.optimizers.guests import Arrays, Bare, Generations, catches_all, parameters_of, required
+from evohpo.optimizers.bare import Bare, spelling
+from evohpo.optimizers.guests import Arrays, Generations
+from evohpo.optimizers.signatures import catches_all, parameters_of, required
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +31,7 @@ OFFERED = ("problem", "rng", "space", "dim", "seed")  # what a guest gets if its
 
 def form(target: Any) -> str:
     """Return "class", "object", "search function", "generator" or "factory"; "" for what is no optimizer."""
-    talks = callable(getattr(target, "ask", None)) and callable(getattr(target, "tell", None))
+    talks = spelling(target) is not None
     if isinstance(target, type):
         return "class" if talks else ""
     if talks:
@@ -133,5 +135,7 @@ def _arguments(
 
 def _is_bare(guest: Any) -> bool:
     """Return whether `ask` can only be called without a number; one with a parameter `n` follows the array protocol."""
+    if spelling(guest) != ("ask", "tell"):
+        return True
     parameters = parameters_of(guest.ask)
     return "n" not in parameters and not required(guest.ask) and not any(map(catches_all, parameters.values()))

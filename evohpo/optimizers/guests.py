@@ -5,7 +5,6 @@ So no guest can disturb its study, and no study its guest.
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -16,9 +15,10 @@ import numpy as np
 
 from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
 from evohpo.optimizers.protocol import Array, Population, Problem, Results, Traits
+from evohpo.optimizers.signatures import required
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 SLACK = 1e-9  # rounding that is clipped silently; genes farther outside [0, 1] are an error
 
@@ -27,7 +27,7 @@ SLACK = 1e-9  # rounding that is clipped silently; genes farther outside [0, 1] 
 
 
 @contextmanager
-def _blaming(name: str, where: str) -> Iterator[None]:
+def blaming(name: str, where: str) -> Iterator[None]:
     """Turn what a guest raises into an OptimizerError with the guest's own error, traceback intact, as its cause."""
     try:
         yield
@@ -45,7 +45,7 @@ def _population(answer: Any, problem: Problem, traits: Traits, who: str) -> Popu
         OptimizerError: it is no matrix of numbers in [0, 1] with a column a gene, or its lineage has another length.
     """
     given = answer if isinstance(answer, Population) else Population(answer)
-    X: Any = _configs(given.X, who) if _proposes_configs(traits) else _rows(given.X, problem.dim, who)
+    X: Any = _configs(given.X, who) if _proposes_configs(traits) else checked_rows(given.X, problem.dim, who)
     parents = None if given.parents is None else np.array(given.parents, dtype=np.int64)
     operator = given.operator if isinstance(given.operator, str | None) else list(given.operator)
     for what, values in (("parents", parents), ("operator", operator), ("keys", given.keys)):
@@ -69,7 +69,7 @@ def _configs(proposed: Any, who: str) -> list[dict[str, Any]]:
     return [dict(c) for c in proposed]
 
 
-def _rows(proposed: Any, dim: int, who: str) -> Array:
+def checked_rows(proposed: Any, dim: int, who: str) -> Array:
     """Return a checked copy `(k, dim)`; a copy, since the guest may use its buffer again."""
     try:
         X = np.array(proposed, dtype=np.float64)
@@ -91,7 +91,7 @@ def _rows(proposed: Any, dim: int, who: str) -> Array:
     return X
 
 
-def _frozen(results: Results) -> Results:
+def frozen(results: Results) -> Results:
     """Return the same results behind read-only arrays."""
     views: dict[str, Any] = {
         f.name: np.asarray(getattr(results, f.name)).view()
@@ -103,11 +103,12 @@ def _frozen(results: Results) -> Results:
     return replace(results, **views)
 
 
-def _remember(problem: Problem, results: Results) -> None:
+def remember(problem: Problem, results: Results) -> None:
+    """Add results that the guest never asked for to what the problem says is known."""
     problem.known = Results.concatenate([problem.known, results]) if len(problem.known) else results
 
 
-def _asked(results: Results) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def asked(results: Results) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return which rows carry a key, `(k,)`: those this optimizer proposed."""
     if not len(results.keys):
         return np.zeros(len(results), bool)
@@ -169,7 +170,7 @@ class Generations:
             raise
 
     def _next(self) -> Population | None:
-        with _blaming(self._name, f"generation {self.generation + 1}"), self._scope:
+        with blaming(self._name, f"generation {self.generation + 1}"), self._scope:
             try:
                 answer = self._guest.send(self._message)
             except StopIteration:
@@ -191,9 +192,9 @@ class Generations:
         Raises:
             UsageError: a row that is not out, because it was told before or never asked.
         """
-        own = _asked(results)
+        own = asked(results)
         if not own.all():
-            _remember(self._problem, _frozen(results).take(~own))
+            remember(self._problem, frozen(results).take(~own))
             results = results.take(own)
         if not len(results):
             return
@@ -210,8 +211,8 @@ class Generations:
         told = self._parts[0] if len(self._parts) == 1 else Results.concatenate(self._parts)
         order = np.argsort(np.fromiter(told.keys, np.int64, len(told)))
         if (order != np.arange(len(told))).any():
-            told = _frozen(told).take(order)
-        told = _frozen(replace(told, keys=() if self._keys is None else list(self._keys)))
+            told = frozen(told).take(order)
+        told = frozen(replace(told, keys=() if self._keys is None else list(self._keys)))
         if self._traits.told == "results":
             return told
         return told.F[:, 0] if self._traits.objectives == "single" else told.F
@@ -250,7 +251,7 @@ class Arrays:
 
     def ask(self, n: int) -> Population | None:
         """Return what the guest proposes."""
-        with _blaming(self._name, "ask"), self._scope:
+        with blaming(self._name, "ask"), self._scope:
             answer = self._guest.ask(n)
         if answer is None:
             return None
@@ -258,129 +259,9 @@ class Arrays:
 
     def tell(self, results: Results) -> None:
         """Tell the guest."""
-        results = _frozen(results)
-        with _blaming(self._name, "tell"), self._scope:
+        results = frozen(results)
+        with blaming(self._name, "tell"), self._scope:
             if self._pairs:
                 self._guest.tell(results.X, results.F[:, 0] if self._traits.objectives == "single" else results.F)
             else:
                 self._guest.tell(results)
-
-
-class Bare:
-    """An object whose `ask` takes nothing, in one of the spellings that people use.
-
-    `ask()` returns a point `x`, or `(key, x)`, or a list of these; None for "nothing now". The number of parameters of
-    `tell` says what it wants: `tell(x, f)`, `tell(key, x, f)`, or one list of such tuples. It is told as it was asked:
-    a point as soon as it is known; a list together, in its order, as `tell(xs, fs)` or `tell(keys, xs, fs)`, and before
-    the next is asked for. Points that were never asked for are only added to `problem.known`.
-    """
-
-    def __init__(
-        self, guest: Any, problem: Problem, name: str, traits: Traits, scope: AbstractContextManager[Any]
-    ) -> None:
-        self._guest, self._problem, self._name, self._traits, self._scope = guest, problem, name, traits, scope
-        self._arity = len(required(guest.tell))
-        self._out: dict[int, tuple[Any, type]] = {}  # serial -> the guest's key, and the type its points have
-        self._together = 0  # points of the list that is out
-        self._told: dict[int, tuple[Any, Any, Any]] = {}  # serial -> (key, x, f) of that list
-        self._keyed = False  # whether its points come with keys
-        self._serial = 0
-        if self._arity not in (1, 2, 3):
-            raise UsageError(
-                f"optimizer {name!r}: tell takes {self._arity} parameters, not (x, f), (key, x, f) or a list of these"
-            )
-
-    def ask(self, n: int) -> Population | None:
-        """Return up to `n` points, or one list; no row while a list is out, None when there is nothing to wait for."""
-        rows: list[Array] = []
-        first = self._serial
-        while len(rows) < n and not self._together:
-            with _blaming(self._name, "ask"), self._scope:
-                answer = self._guest.ask()
-            if answer is None or (isinstance(answer, list) and not answer):
-                break
-            rows += self._take(answer)
-        if not rows and not self._out:
-            return None
-        X = np.concatenate(rows) if rows else np.empty((0, self._problem.dim))
-        return Population(X, keys=range(first, self._serial))
-
-    def _take(self, answer: Any) -> list[Array]:
-        together = not self._is_point(answer)
-        rows = []
-        for point in answer if together else [answer]:
-            self._keyed = self._is_keyed(point)
-            key, x = point if self._keyed else (None, point)
-            rows.append(_rows(np.atleast_1d(x)[None], self._problem.dim, f"optimizer {self._name!r} proposed"))
-            self._out[self._serial] = key, type(x)
-            self._serial += 1
-        self._together = len(rows) if together else 0
-        return rows
-
-    def _is_keyed(self, point: Any) -> bool:
-        pair = isinstance(point, tuple) and len(point) == 2 and np.ndim(point[1]) == 1
-        return pair and (self._arity == 3 or np.ndim(point[0]) == 0)
-
-    def _is_point(self, answer: Any) -> bool:
-        return self._is_keyed(answer) or (not _holds_pairs(answer) and np.ndim(answer) < 2)
-
-    def tell(self, results: Results) -> None:
-        """Tell the guest single points at once, lists when they are complete."""
-        own = _asked(results)
-        if not own.all():
-            _remember(self._problem, _frozen(results).take(~own))
-        for i in map(int, np.flatnonzero(own)):
-            serial = results.keys[i]
-            if serial not in self._out:
-                raise UsageError(f"optimizer {self._name!r} was told a row that is not out: each row is told once")
-            key, kind = self._out.pop(serial)
-            f = float(results.F[i, 0]) if self._traits.objectives == "single" else results.F[i].copy()
-            point = key, _like(kind, results.X[i]), f
-            if not self._together:
-                self._say([point] if self._arity == 1 else point)
-                continue
-            self._told[serial] = point
-            if len(self._told) == self._together:
-                points = [self._told[serial] for serial in sorted(self._told)]
-                self._told, self._together = {}, 0
-                self._say(points if self._arity == 1 else [list(column) for column in zip(*points, strict=True)])
-
-    def _say(self, told: Sequence[Any]) -> None:
-        """Call the guest's `tell`: with the one list of points, or with key, point and fitness or lists of each."""
-        if self._arity == 1:
-            told = [[point if self._keyed else point[1:] for point in told]]
-        with _blaming(self._name, "tell"), self._scope:
-            self._guest.tell(*told[-self._arity :])
-
-
-def _holds_pairs(answer: Any) -> bool:
-    return isinstance(answer, list) and bool(answer) and isinstance(answer[0], tuple)
-
-
-def _like(kind: type, row: Array) -> Any:
-    """Return `row` as the guest writes its points: as a list, a tuple, a number, or an array of its own."""
-    if kind in (list, tuple):
-        return kind(row.tolist())
-    return float(row[0]) if kind in (float, int, np.float64) else row.copy()
-
-
-# ---- reading signatures
-
-
-def parameters_of(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return the parameters that a caller of `target` can give, by name; none where it does not tell."""
-    try:
-        return inspect.signature(target).parameters
-    except (TypeError, ValueError):  # some callables written in C do not tell
-        return {}
-
-
-def catches_all(parameter: inspect.Parameter) -> bool:
-    """Return whether it is an `*args` or `**kwargs`."""
-    return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-
-
-def required(method: Callable[..., Any]) -> list[str]:
-    """Return the parameters without which `method` cannot be called."""
-    parameters = parameters_of(method).items()
-    return [name for name, p in parameters if p.default is p.empty and not catches_all(p)]

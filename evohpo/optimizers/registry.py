@@ -10,10 +10,11 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from evohpo import plugins
 from evohpo.errors import EvohpoError, OptimizerError, UnknownName, UsageError
 from evohpo.optimizers import forms
 from evohpo.optimizers.protocol import Optimizer, Problem, Traits
@@ -63,40 +64,6 @@ class Registered:
     traits: Traits
     origin: str
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One line of the list of optimizers.
-
-    Attributes:
-        name: what users type.
-        origin: see `Registered.origin`.
-        form: "generator", "class", "search function" or "factory"; "" where it failed to import.
-        traits: what it declares of itself; the default where it failed to import.
-        error: why it cannot be used, "" if it can.
-    """
-
-    name: str
-    origin: str
-    form: str = ""
-    traits: Traits = field(default_factory=Traits)
-    error: str = ""
-
-    @property
-    def objectives(self) -> str:
-        """How many objectives it takes: "single" or "multi"."""
-        return self.traits.objectives
-
-    @property
-    def encoding(self) -> str:
-        """The name of the encoding it wants."""
-        return "Real" if self.traits.encoding is None else type(self.traits.encoding).__name__
-
-    @property
-    def reference(self) -> str:
-        """The paper or library it comes from."""
-        return self.traits.reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +199,9 @@ def _origin(target: Any) -> str:
     return "evohpo" if address.startswith("evohpo.") else address
 
 
-def _plugins(group: str) -> dict[str, metadata.EntryPoint]:
-    from importlib import metadata  # slow to import, and seldom needed
-
-    return {point.name: point for point in metadata.entry_points(group=group)}
+def names() -> set[str]:
+    """Return every name there is, whether or not what it stands for can be imported."""
+    return {*_registered, *BUILT_IN, *plugins.plugins("evohpo.optimizers")}
 
 
 def get(name: str) -> Registered:
@@ -249,48 +215,22 @@ def get(name: str) -> Registered:
         importlib.import_module(f"evohpo.optimizers.{BUILT_IN[name]}")
     if name in _registered:
         return _registered[name]
-    plugins = _plugins("evohpo.optimizers")
-    if name not in plugins:
-        raise UnknownName("optimizer", name, {*_registered, *BUILT_IN, *plugins, "auto"})
-    return _load(plugins[name])
+    found = plugins.plugins("evohpo.optimizers")
+    if name not in found:
+        raise UnknownName("optimizer", name, {*_registered, *BUILT_IN, *found, "auto"})
+    return _load(found[name])
 
 
-def _load(point: metadata.EntryPoint) -> Registered:
-    origin = f"plugin {point.dist.name} {point.dist.version}" if point.dist is not None else f"plugin {point.value}"
-    try:
-        target = point.load()
-    except Exception as error:
-        raise UsageError(
-            f"optimizer {point.name!r} of {origin} failed to import, {type(error).__name__}: {error}"
-        ) from error
-    entry = _find(target)
-    traits = entry.traits if entry is not None else Traits()
-    entry = Registered(point.name, target, traits, origin)
+def _load(points: list[metadata.EntryPoint]) -> Registered:
+    target = plugins.load(points, "optimizer")
+    known = _find(target)
+    entry = Registered(points[0].name, target, known.traits if known else Traits(), plugins.origin(points[0]))
     _add(entry)
     return entry
 
 
 def _find(target: Any) -> Registered | None:
     return next((entry for entry in _registered.values() if entry.target is target), None)
-
-
-def available_optimizers() -> dict[str, Listed]:
-    """Return every optimizer there is, by name; what cannot be imported is listed with its error.
-
-    Example:
-        >>> [name for name in available_optimizers() if name.startswith("de")]
-        ['de', 'de-steady']
-    """
-    names = {*_registered, *BUILT_IN, *_plugins("evohpo.optimizers")}
-    return {name: _listed(name) for name in sorted(names)}
-
-
-def _listed(name: str) -> Listed:
-    try:
-        entry = get(name)
-    except Exception as error:  # noqa: BLE001 - one broken plugin must not hide the others
-        return Listed(name, "evohpo" if name in BUILT_IN else "plugin", error=str(error))
-    return Listed(name, entry.origin, forms.form(entry.target), entry.traits)
 
 
 def use(target: Any, /, *, repaired: bool = False, **options: Any) -> Use:
@@ -351,21 +291,24 @@ def resolve(spec: Any, n_objectives: int = 1) -> Resolved:
 
 
 def _adapter(target: Any) -> Callable[[Any], Registered | None] | None:
-    """Return the adapter of the package that `target` comes from, or that one of its base classes comes from."""
-    kin = target.__mro__ if isinstance(target, type) else type(target).__mro__
-    homes = [getattr(target, "__module__", None), *(base.__module__ for base in kin)]
-    roots = [root for root in dict.fromkeys(str(h).partition(".")[0] for h in homes) if root not in _NOBODYS]
-    if not roots:
-        return None
-    for root in roots:
+    """Return the adapter for a live object: of the package it or a base class comes from, or of its shape.
+
+    Raises:
+        UsageError: the library's plugin is not installed, or fails to import.
+    """
+    for root in plugins.roots(target):
         if root in ADAPTERS:
             module, _, name = ADAPTERS[root].partition(":")
             return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
-    plugins = _plugins("evohpo.adapters")
-    return next((plugins[root].load() for root in roots if root in plugins), None)
-
-
-_NOBODYS = {"builtins", "abc", "typing", "functools", "evohpo", "__main__", "None"}
+    if found := plugins.adapter(target, "evohpo.adapters", "the adapter for"):
+        return found  # type: ignore[no-any-return]
+    for root in plugins.roots(target):
+        if root in plugins.EXTRAS:
+            extra = plugins.EXTRAS[root]
+            raise UsageError(
+                f"optimizer={target!r} comes from {root}, whose adapter is not installed: pip install 'evohpo[{extra}]'"
+            )
+    return None
 
 
 def _fingerprint(entry: Registered) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evohpo.errors import StoreError, UsageError
 from evohpo.optimizers.registry import resolve, use
@@ -13,11 +13,8 @@ from evohpo.study.journal import Journal
 from evohpo.study.settings import Settings
 from evohpo.study.study import Study
 
-if TYPE_CHECKING:
-    from evohpo.pruners import Pruner
 
-
-def load(path: str | Path, optimizer: Any = None, pruner: Pruner | None = None) -> Study:
+def load(path: str | Path, optimizer: Any = None, pruner: Any = None) -> Study:
     """Open a stored study, for reading or for going on.
 
     Nothing is locked before something is written, so a running study can be read.

@@ -11,7 +11,7 @@ import numpy as np
 
 from evohpo.errors import IllegalValue, UsageError
 from evohpo.optimizers.registry import Resolved, resolve
-from evohpo.pruners import Decision, Pruner
+from evohpo.pruners import Decision, Pruner, resolve_pruner
 from evohpo.space import Space
 from evohpo.study import journal as journals
 from evohpo.study.chronicle import Chronicle
@@ -39,7 +39,7 @@ class Study:
         minimize: a metric or several to be made small; at least one objective is required.
         constraints: outcome constraints such as "accuracy >= 0.85".
         optimizer: a registered name, `evohpo.use(...)`, a class, a generator or search function, or a live object.
-        pruner: decides at each report whether a trial goes on.
+        pruner: decides at each report whether a trial goes on; a live pruner of a library with an adapter, too.
         population: trials a generation; None leaves it to the optimizer.
         initial: configurations to try first; partial ones are completed.
         duplicates: "reuse" gives a repeated configuration the earlier result, "evaluate" measures it again.
@@ -67,7 +67,7 @@ class Study:
     def __init__(
         self, space: Space | Mapping[str, Any], *, maximize: str | Iterable[str] | None = None,
         minimize: str | Iterable[str] | None = None, constraints: Iterable[str] = (), optimizer: Any = "auto",
-        pruner: Pruner | None = None, population: int | None = None, initial: Iterable[Mapping[str, Any]] = (),
+        pruner: Any = None, population: int | None = None, initial: Iterable[Mapping[str, Any]] = (),
         duplicates: str = "reuse", lookahead: int | None = None, seed: int | None = None,
         store: str | Path | None = None, name: str | None = None, owner: str | None = None,
         description: str | None = None, notes: Mapping[str, Any] | None = None,
@@ -98,16 +98,17 @@ class Study:
         self.commit()
 
     def _open(
-        self, settings: Settings, resolved: Resolved | None, pruner: Pruner | None, journal: Journal | None
+        self, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal | None
     ) -> None:
-        self.settings, self.space, self.goals, self.pruner = settings, settings.space, settings.goals, pruner
+        self.settings, self.space, self.goals = settings, settings.space, settings.goals
+        self.pruner: Pruner | None = resolve_pruner(pruner)
         self.seeds = Seeds(settings.seed)
         self._began = time.monotonic()
         self._chronicle = Chronicle(settings, self.seeds, resolved, journal)
         self.ledger = self._chronicle.ledger
 
     @classmethod
-    def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Pruner | None, journal: Journal) -> Self:
+    def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal) -> Self:
         """Return the study that `journal` holds; see `load`."""
         study = cls.__new__(cls)
         study._open(settings, resolved, pruner, journal)

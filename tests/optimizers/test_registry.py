@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evohpo.errors import UnknownName, UsageError
-from evohpo.optimizers import available_optimizers, optimizer, registry, resolve, use
+from evohpo.optimizers import available_adapters, available_optimizers, optimizer, registry, resolve, use
 from tests.optimizers.hosting import Host
 
 
@@ -244,3 +244,40 @@ def test_a_live_object_that_cannot_be_copied_serves_one_study_only():
 def test_a_live_object_takes_no_options():
     with pytest.raises(UsageError, match=r"takes no options \(step\)"):
         resolve(use(Counter(), step=1))
+
+
+def test_two_plugins_with_one_name_are_an_error_that_shows_both(names, monkeypatch):
+    group = "evohpo.optimizers"
+    pretend(monkeypatch, (group, "test-twice", f"{__name__}:walk"), (group, "test-twice", f"{__name__}:Counter"))
+    with pytest.raises(UsageError, match=r"test-twice.*:walk.* and .*:Counter.*uninstall one"):
+        resolve("test-twice")
+    assert "uninstall one" in available_optimizers()["test-twice"].error
+    assert available_optimizers()["random"].error == ""
+
+
+def test_the_same_plugin_twice_on_the_path_is_one(names, monkeypatch):
+    group = "evohpo.optimizers"
+    pretend(monkeypatch, (group, "test-once", f"{__name__}:walk"), (group, "test-once", f"{__name__}:walk"))
+    assert resolve("test-once").target is walk
+
+
+def test_a_plugin_cannot_take_the_name_of_a_built_in_one(monkeypatch):
+    pretend(monkeypatch, ("evohpo.optimizers", "de", f"{__name__}:walk"))
+    assert resolve("de").origin.startswith("evohpo")
+    assert "choose another" in available_optimizers()[f"de ({__name__}:walk)"].error
+
+
+def test_a_broken_adapter_is_listed_with_its_error_and_disturbs_only_its_own_library(monkeypatch):
+    pretend(monkeypatch, ("evohpo.adapters", "tests", "no.such.module:adapt"))
+    assert "No module named 'no'" in available_adapters()["tests"].error
+    assert available_adapters()["inspyred"].error == ""
+    with pytest.raises(UsageError, match=r"the adapter for 'tests'.*failed to import"):
+        resolve(Alien())
+    assert resolve("de").name == "de"
+
+
+def test_a_live_object_of_a_library_without_its_plugin_says_what_to_install(monkeypatch):
+    pretend(monkeypatch)
+    monkeypatch.setattr(Counter, "__module__", "pymoo.algorithms.soo.nonconvex.ga")
+    with pytest.raises(UsageError, match=r"pip install 'evohpo\[pymoo\]'"):
+        resolve(Counter())
