@@ -1,4 +1,4 @@
-"""The command line: `evohpo run`, `resume`, `show`, `optimizers`, `check` and `demo`.
+"""The command line: `evohpo run`, `resume`, `show`, `optimizers`, `check`, `new` and `demo`.
 
 Commands import what they use when they run, so that `evohpo --help` answers at once.
 """
@@ -11,6 +11,7 @@ import evohpo
 from evohpo.cli.check import check
 from evohpo.cli.demo import demo
 from evohpo.cli.group import Group
+from evohpo.cli.new import new
 from evohpo.cli.optimizers import optimizers
 from evohpo.cli.run import resume, run
 from evohpo.cli.show import show
@@ -28,5 +29,5 @@ def main() -> None:
     """
 
 
-for command in (run, resume, show, optimizers, check, demo):
+for command in (run, resume, show, optimizers, check, new, demo):
     main.add_command(command)
