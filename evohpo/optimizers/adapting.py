@@ -9,6 +9,8 @@ import numpy as np
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from evohpo.optimizers.protocol import Array, Problem, Results
 
 
@@ -24,13 +26,14 @@ def check_size(name: str, own: int, problem: Problem) -> None:
         UsageError: it was made for another number of variables.
     """
     if own != problem.dim:
+        names = problem.genes.parameter[:8] + ("...",) * (problem.dim > 8)
         raise UsageError(
             f"optimizer {name!r} was made for {own} variables, and the space has {problem.dim} genes "
-            f"({', '.join(problem.genes.parameter)}): make it with {problem.dim}, or hand over its class"
+            f"({', '.join(names)}): make it with {problem.dim}, or hand over its class"
         )
 
 
-def levels_of(x: Array, cardinality: Array) -> Array:
+def levels_of(x: Array, cardinality: ArrayLike) -> Array:
     """Return genes in [0, 1] as levels: 0 to k - 1 where `cardinality` is k, the gene itself where it is 0.
 
     Example:
@@ -41,7 +44,7 @@ def levels_of(x: Array, cardinality: Array) -> Array:
     return np.where(k > 0, np.minimum(np.floor(x * k), k - 1), x)
 
 
-def genes_of(levels: Array, cardinality: Array) -> Array:
+def genes_of(levels: Array, cardinality: ArrayLike) -> Array:
     """Return genes in [0, 1], the middle of its bin for a level; the inverse of `levels_of`.
 
     Example:
