@@ -57,8 +57,8 @@ def _all() -> str:
 
 
 def _one(name: str) -> str:
-    from evohpo.optimizers.forms import OFFERED
     from evohpo.optimizers.registry import get
+    from evohpo.optimizers.signatures import OFFERED
 
     entry = get(name)
     traits = entry.traits

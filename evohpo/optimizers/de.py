@@ -51,7 +51,8 @@ def de(
     """Add differences of individuals to individuals; a child replaces its parent if it is no worse.
 
     Genes beyond a bound are reflected. Unordered genes know no difference: they come whole from one of the donors. With
-    fewer than four individuals donors repeat, and a population of one only mixes with its own past.
+    fewer than four individuals donors repeat, and a population of one only mixes with its own past. A child's parents are
+    the individual it may replace, the one it leads to or starts from, and the two whose difference is added.
 
     Args:
         problem: the task.
@@ -73,7 +74,7 @@ def de(
 
     parents = yield from start(problem, rng, n)
     while True:
-        X, numbers = parents.X, parents.numbers
+        X, numbers = parents.X, parents.trials
         F = np.clip(mu_F + 0.1 * rng.standard_cauchy((n, 1)), 0.1, 1.0) if adapt else np.full((n, 1), weight)
         CR = np.clip(mu_CR + 0.1 * rng.standard_normal((n, 1)), 0.0, 1.0) if adapt else np.full((n, 1), crossover)
         r1, r2, r3 = others(n, 3, rng)

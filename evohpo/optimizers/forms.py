@@ -13,18 +13,15 @@ from typing import TYPE_CHECKING, Any
 from evohpo.errors import UsageError
 from evohpo.optimizers.bare import Bare, spelling
 from evohpo.optimizers.guests import Arrays, Generations
-from evohpo.optimizers.signatures import catches_all, parameters_of, required
+from evohpo.optimizers.signatures import OFFERED, arguments, catches_all, parameters_of, required
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import numpy as np
 
     from evohpo.optimizers.protocol import Optimizer, Problem, Traits
     from evohpo.optimizers.scope import GlobalStreams
-
-OFFERED = ("problem", "rng", "space", "dim", "seed")  # what a guest gets if its signature names it
-
 
 # ---- recognising
 
@@ -101,10 +98,10 @@ def start(
     if kind == "search function":
         from evohpo.optimizers.inverter import Inverter
 
-        arguments = _arguments(target, options, problem, rng)
-        return Generations(Inverter(lambda evaluate: target(evaluate, **arguments)), problem, name, traits, scope)
+        given = arguments(target, options, problem, rng)
+        return Generations(Inverter(lambda evaluate: target(evaluate, **given)), problem, name, traits, scope)
     with scope:
-        guest = target if kind == "object" else target(**_arguments(target, options, problem, rng))
+        guest = target if kind == "object" else target(**arguments(target, options, problem, rng))
     if inspect.isgenerator(guest):
         return Generations(guest, problem, name, traits, scope)
     if form(guest) != "object":
@@ -119,18 +116,6 @@ def _streams(rng: np.random.Generator) -> GlobalStreams:
     from evohpo.optimizers.scope import GlobalStreams
 
     return GlobalStreams(rng)
-
-
-def _arguments(
-    target: Callable[..., Any], options: Mapping[str, Any], problem: Problem, rng: np.random.Generator
-) -> dict[str, Any]:
-    parameters = parameters_of(target)
-    offered: dict[str, Any] = {"problem": problem, "rng": rng, "space": problem.space, "dim": problem.dim}
-    if "seed" in parameters and "seed" not in options:  # drawn only where wanted: it moves the stream
-        offered["seed"] = int(rng.integers(2**31))
-    if problem.population is not None:
-        offered["population"] = problem.population
-    return {name: value for name, value in offered.items() if name in parameters} | dict(options)
 
 
 def _is_bare(guest: Any) -> bool:

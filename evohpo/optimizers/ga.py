@@ -77,7 +77,7 @@ def ga(
         crossed = rng.random((pairs, 1)) < crossover_rate
         X = np.concatenate([np.where(crossed, C, A), np.where(crossed, D, B)])[:population]
         operators.mutate(X, problem.genes, rate, eta_mutation, rng)
-        family = parents.numbers[np.column_stack([mating, np.concatenate([fathers, mothers])])[:population]]
+        family, how = operators.family(parents.trials, mating, crossed, f"{crossover}+polynomial", "polynomial")
 
-        children = yield Population(X, parents=family, operator=f"{crossover}+polynomial")
+        children = yield Population(X, parents=family[:population], operator=how[:population])
         pool = Results.concatenate([children, parents.take(slice(keep))])

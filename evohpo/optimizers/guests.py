@@ -20,6 +20,8 @@ from evohpo.optimizers.signatures import required
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
 SLACK = 1e-9  # rounding that is clipped silently; genes farther outside [0, 1] are an error
 
 
@@ -46,7 +48,7 @@ def _population(answer: Any, problem: Problem, traits: Traits, who: str) -> Popu
     """
     given = answer if isinstance(answer, Population) else Population(answer)
     X: Any = _configs(given.X, who) if _proposes_configs(traits) else checked_rows(given.X, problem.dim, who)
-    parents = None if given.parents is None else np.array(given.parents, dtype=np.int64)
+    parents = None if given.parents is None else _parents(given.parents, who)
     operator = given.operator if isinstance(given.operator, str | None) else list(given.operator)
     for what, values in (("parents", parents), ("operator", operator), ("keys", given.keys)):
         if values is not None and not isinstance(values, str) and len(values) != len(X):
@@ -60,6 +62,19 @@ def _proposes_configs(traits: Traits) -> bool:
     from evohpo.space import Configs
 
     return isinstance(traits.encoding, Configs)
+
+
+def _parents(given: Any, who: str) -> NDArray[np.int64]:
+    """Return trial numbers `(k, p)`; one parent a row may come as `(k,)`.
+
+    Raises:
+        OptimizerError: they are no whole numbers.
+    """
+    parents = np.array(given)
+    if parents.size and parents.dtype.kind not in "iu":
+        raise OptimizerError(f"{who} parents of type {parents.dtype}: they are trial numbers, from results.trials")
+    numbers: NDArray[np.int64] = parents.astype(np.int64).reshape(len(parents), -1 if parents.size else 0)
+    return numbers
 
 
 def _configs(proposed: Any, who: str) -> list[dict[str, Any]]:

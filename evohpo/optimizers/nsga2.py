@@ -62,9 +62,9 @@ def nsga2(
         operators.mutate(again, problem.genes, rate, eta_mutation, rng)
         seen = operators.phenotype(np.concatenate([parents.X, X]), problem.genes)
         X = np.where(_repeated(seen)[len(parents) :, None], again, X)
-        family = parents.numbers[np.column_stack([mating, np.concatenate([fathers, mothers])])[:population]]
+        family, how = operators.family(parents.trials, mating, crossed, "sbx+polynomial", "polynomial")
 
-        children = yield Population(X, parents=family, operator="sbx+polynomial")
+        children = yield Population(X, parents=family[:population], operator=how[:population])
         pool = Results.concatenate([parents, children])
 
 

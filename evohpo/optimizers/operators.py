@@ -51,6 +51,7 @@ def where(mask: Mask, a: Results, b: Results) -> Results:
     return Results(
         np.where(wide, a.X, b.X), np.where(wide, a.F, b.F), np.where(mask, a.violation, b.violation),
         np.where(mask, a.steps, b.steps), np.where(mask, a.failed, b.failed), np.where(mask, a.numbers, b.numbers),
+        trials=np.where(mask, a.trials, b.trials),
     )  # fmt: skip
 
 
@@ -148,6 +149,25 @@ def n_point(A: Array, B: Array, points: int, rng: np.random.Generator) -> tuple[
     cuts = rng.integers(1, max(dim, 2), (k, points))
     swap = (np.arange(dim)[None, :, None] >= cuts[:, None, :]).sum(2) % 2 == 1
     return np.where(swap, B, A), np.where(swap, A, B)
+
+
+def family(
+    numbers: Integers, mating: Integers, crossed: Mask, crossing: str, cloning: str
+) -> tuple[Integers, list[str]]:
+    """Return the parents' trial numbers `(2 k, 2)` of the children of `k` pairs, and how each child was made.
+
+    A child that was not crossed descends from its own side alone, which is named twice.
+
+    Args:
+        numbers: trial numbers of the rows that could mate.
+        mating: `(2 k,)` rows of the `k` mothers, then of the `k` fathers.
+        crossed: `(k, 1)` which pairs were crossed.
+        crossing: name of the operator that made the crossed children.
+        cloning: name of the one that made the others.
+    """
+    both = np.tile(crossed[:, 0], 2)
+    partner = np.where(both, np.roll(mating, len(mating) // 2), mating)
+    return numbers[np.column_stack([mating, partner])], np.where(both, crossing, cloning).tolist()
 
 
 # Mutation

@@ -64,7 +64,7 @@ def paes(
         chosen = np.where(settled[a] <= settled[b], a, b)
         X = archive.X[chosen]
         mutate(X, problem.genes, rate, eta_mutation, rng)
-        told = yield Population(X, parents=archive.numbers[chosen, None], operator="polynomial")
+        told = yield Population(X, parents=archive.trials[chosen, None], operator="polynomial")
 
 
 def _admit(archive: Results, candidate: Results, size: int, divisions: int, u: float) -> Results:

@@ -31,6 +31,7 @@ class Results:
         failed: `(k,)` trials that gave no result; their fitness is as bad as the worst one seen.
         numbers: `(k,)` trial numbers; -1 marks a point that this optimizer never proposed (a baseline).
         keys: what the optimizer attached to each row with `Population(..., keys=...)`, else None.
+        trials: `(k,)` trial numbers of all rows, those never proposed included: what `Population.parents` is made of.
     """
 
     X: Array
@@ -40,6 +41,11 @@ class Results:
     failed: NDArray[np.bool_]
     numbers: NDArray[np.int64]
     keys: Sequence[Any] = ()
+    trials: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __post_init__(self) -> None:
+        if len(self.trials) != len(self.numbers):  # results made by hand: all rows were proposed
+            object.__setattr__(self, "trials", self.numbers)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -51,7 +57,7 @@ class Results:
         X: Any = self.X[index] if isinstance(self.X, np.ndarray) else [self.X[i] for i in rows]
         return Results(
             X, self.F[index], self.violation[index], self.steps[index], self.failed[index],
-            self.numbers[index], keys,
+            self.numbers[index], keys, self.trials[index],
         )  # fmt: skip
 
     @staticmethod
@@ -64,6 +70,7 @@ class Results:
             X, np.concatenate([r.F for r in parts]),
             np.concatenate([r.violation for r in parts]), np.concatenate([r.steps for r in parts]),
             np.concatenate([r.failed for r in parts]), np.concatenate([r.numbers for r in parts]), keys,
+            np.concatenate([r.trials for r in parts]),
         )  # fmt: skip
 
     @staticmethod
@@ -81,7 +88,7 @@ class Population:
 
     Attributes:
         X: `(k, dim)` chromosomes in [0, 1].
-        parents: `(k, p)` trial numbers of the parents, -1 for none; or None.
+        parents: `(k, p)` trial numbers of the parents, as `Results.trials` has them, -1 for none; or None.
         operator: how they were made, one name for all or one a row, e.g. "sbx".
         keys: anything, one a row, that comes back in `Results.keys`.
     """

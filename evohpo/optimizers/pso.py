@@ -37,6 +37,7 @@ def pso(
 
     A particle that leaves [0, 1] is reflected and its velocity turned round in that gene. Unordered genes have no
     velocity: each is kept, or copied from one of the two best places, or (once a chromosome, on average) drawn anew.
+    The parents of a place are the one before it and these two.
 
     Args:
         problem: the task.
@@ -62,10 +63,11 @@ def pso(
     size = n if topology == "global" else min(neighborhood_size, n)
 
     best = yield from start(problem, rng, n)
-    X = best.X
+    X, here = best.X, best.trials
     V = rng.uniform(-1.0, 1.0, (n, dim)) * max_velocity
     while True:
-        leader = best.X[_leaders(order(best), size)]
+        lead = _leaders(order(best), size)
+        leader = best.X[lead]
         pull = cognitive * rng.random((n, dim)) * (best.X - X) + social * rng.random((n, dim)) * (leader - X)
         V = np.clip(inertia * V + pull, -max_velocity, max_velocity)  # chi is multiplied in
         moved = X + V
@@ -78,7 +80,9 @@ def pso(
             moved = np.where(whole, np.where(u > 1.0 - min(rare, 0.3), fresh, copied), moved)
         X = moved
 
-        told = yield Population(X, parents=best.numbers[:, None], operator="flight")
+        family = np.column_stack([here, best.trials, best.trials[lead]])
+        told = yield Population(X, parents=family, operator="flight")
+        here = told.trials
         best = where(no_worse(told, best), told, best)
 
 

@@ -308,7 +308,9 @@ def _adapter(target: Any) -> Callable[[Any], Registered | None] | None:
             raise UsageError(
                 f"optimizer={target!r} comes from {root}, whose adapter is not installed: pip install 'evohpo[{extra}]'"
             )
-    return None
+    from evohpo.optimizers import searchers  # it needs this module
+
+    return searchers.adapt if searchers.is_searcher(target) else None
 
 
 def _fingerprint(entry: Registered) -> str:

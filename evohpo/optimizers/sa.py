@@ -62,7 +62,7 @@ def sa(
         step = reach * (precision / reach) ** progress
         X = chains.X.copy()
         mutate(X, problem.genes, rate, 1.0 / step, rng)
-        told = yield Population(X, parents=chains.numbers[:, None], operator="neighbour")
+        told = yield Population(X, parents=chains.trials[:, None], operator="neighbour")
         memory = _recent(Results.concatenate([memory, told]))
         rise = _height(told, memory) - _height(chains, memory)
         accepted = rng.random(len(chains)) < np.exp(-np.maximum(rise, 0.0) / temperature)

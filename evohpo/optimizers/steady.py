@@ -65,7 +65,7 @@ class SteadyGA:
         child, _ = operators.sbx(X[[a]], X[[b]], self.eta_crossover, self.mixing, self.rng)
         rate = 1.0 / max(self.problem.dim, 1)
         operators.mutate(child, self.problem.genes, rate, self.eta_mutation, self.rng)
-        return child[0], (int(self.members.numbers[a]), int(self.members.numbers[b])), "sbx+polynomial"
+        return child[0], (int(self.members.trials[a]), int(self.members.trials[b])), "sbx+polynomial"
 
     def tell(self, results: Results) -> None:
         """Let the told compete with the population; the worst fall out, the older of equals stay."""
@@ -130,7 +130,7 @@ class SteadyDE:
         u, anew = rng.random(dim), rng.random(dim)
         mutant = np.where(self.whole, np.where(u < 0.1, anew, np.where(u < 0.4, X[a], X[lead])), mutant)
         child = np.where(operators.at_least_one(rng.random((1, dim)), self.crossover, rng)[0], mutant, target)
-        family = (int(self.members[slot].numbers[0]), *(int(everyone.numbers[i]) for i in (lead, a, b)))
+        family = (int(self.members[slot].trials[0]), *(int(everyone.trials[i]) for i in (lead, a, b)))
         return child, family, "current-to-pbest/1"
 
     def tell(self, results: Results) -> None:

@@ -99,7 +99,7 @@ class Chronicle:
         """End a trial; `facts` are fields of `Trial`. Duplicates that waited for it end with it."""
         status = facts["status"]
         if self.journal is not None:
-            self.write("end", trial.number, {k: v for k, v in facts.items() if v not in ("", {}, 0, 0.0)})
+            self.write("end", trial.number, {k: v for k, v in facts.items() if v not in ("", {}, 0, 0.0, None)})
         for twin in self._finish(trial, status, facts):
             self._share(twin, trial)
 
@@ -194,7 +194,7 @@ class Chronicle:
         elif kind == "end":
             assert number is not None
             status = Status(data["status"])
-            facts = data | {"fitness": tuple(data["fitness"])} if "fitness" in data else data
+            facts = data | {"fitness": tuple(data["fitness"])} if data.get("fitness") else data
             self._finish(trials[number], status, facts)
         elif kind == "attach":
             self._attach(data["params"], data["metrics"], data["label"])

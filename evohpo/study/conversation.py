@@ -240,12 +240,12 @@ class Conversation:
             X = np.array([self._chromosome(t) for t in trials]).reshape(len(trials), self.codec.dim)
         arrays = (
             X, F, violation, np.array([t.steps for t in trials]), np.array([t.failed for t in trials]),
-            np.where(own, np.array(numbers), -1),
+            np.where(own, np.array(numbers), -1), np.array(numbers),
         )  # fmt: skip
         for array in arrays:
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)
-        return Results(*arrays, [self._keys.pop(n, None) for n in numbers])
+        return Results(*arrays[:-1], [self._keys.pop(n, None) for n in numbers], arrays[-1])
 
     @property
     def _proposes_configs(self) -> bool:

@@ -97,9 +97,7 @@ class Study:
         self._chronicle.try_first(first)
         self.commit()
 
-    def _open(
-        self, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal | None
-    ) -> None:
+    def _open(self, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal | None) -> None:
         self.settings, self.space, self.goals = settings, settings.space, settings.goals
         self.pruner: Pruner | None = resolve_pruner(pruner)
         self.seeds = Seeds(settings.seed)
@@ -372,6 +370,24 @@ class Study:
         from evohpo.study.table import curves_table
 
         return curves_table(self)
+
+    def lineage(self, trial: Trial | int) -> pd.DataFrame:
+        """Return the family tree of a trial upwards, one row an ancestor; see `evohpo.study.lineage.family_tree`."""
+        from evohpo.study.lineage import family_tree
+
+        return family_tree(self, trial)
+
+    def operators(self) -> pd.DataFrame:
+        """Return what each operator achieved, one row an operator; see `evohpo.study.lineage.operator_table`."""
+        from evohpo.study.lineage import operator_table
+
+        return operator_table(self)
+
+    def generations(self) -> pd.DataFrame:
+        """Return how generations change, one row a generation; see `evohpo.study.lineage.generation_table`."""
+        from evohpo.study.lineage import generation_table
+
+        return generation_table(self)
 
     # ---- the file
 

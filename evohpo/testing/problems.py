@@ -99,4 +99,4 @@ def proposals(study: eh.Study) -> list[Mapping[str, Any]]:
 def genes(study: eh.Study) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return the chromosomes of a study `(trials, dim)`; no row for an optimizer without chromosomes."""
     rows = [trial.x for trial in study.trials if trial.x is not None]
-    return np.array(rows).reshape(len(rows), -1)
+    return np.array(rows).reshape(len(rows), -1 if rows else 0)

@@ -191,6 +191,21 @@ def test_a_duplicate_of_a_running_trial_waits_for_it():
     assert all(t.metrics["loss"] == 3.0 for t in study.trials if t.params == trials[0].params)
 
 
+def test_a_store_with_a_duplicate_of_a_failed_trial_opens_again(tmp_path):
+    def objective(params):
+        if params["a"] == 1:
+            raise ValueError("one")
+        return float(params["a"])
+
+    study = eh.tune(
+        objective, {"a": eh.Integer(0, 3)}, minimize="loss", optimizer="random", trials=20, seed=1,
+        store=tmp_path / "study.db", progress=False,
+    )  # fmt: skip
+    assert any(t.failed and t.job.startswith("reused") for t in study.trials)
+    study.close()
+    pd.testing.assert_frame_equal(eh.load(tmp_path / "study.db").table(), study.table())
+
+
 def test_duplicates_are_measured_again_where_asked_for():
     calls = []
     eh.tune(
