@@ -32,9 +32,10 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted([*_HOME, "__version__"])
+__all__ = sorted([*_HOME, "__version__", "export"])
 
 if TYPE_CHECKING:
+    from evohpo import export as export
     from evohpo.driver import tune as tune
     from evohpo.errors import EvohpoError as EvohpoError
     from evohpo.errors import EvohpoWarning as EvohpoWarning
@@ -83,6 +84,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "export":
+        return importlib.import_module("evohpo.export")
     if name not in _HOME:
         raise AttributeError(f"module 'evohpo' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)
