@@ -6,6 +6,7 @@ sees the negative fitness.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import random
 from collections.abc import Mapping
@@ -66,6 +67,10 @@ def _of_class(name: str, kind: Any) -> Callable[..., None]:
     ) -> None:  # fmt: skip
         if taken := [option for option in OURS if option in options]:
             raise UsageError(f"optimizer {name!r}: {taken[0]!r} is set by the study")
+        if "nsga" in str(options.get("parent_selection_type")):
+            raise UsageError(
+                f"optimizer {name!r}: only of an object is it known that it has several objectives, make one"
+            )
         usual = {"sol_per_pop": population, "num_parents_mating": max(2, population // 2), "suppress_warnings": True}
         ga = kind(
             num_generations=1, fitness_func=lambda ga, solution, index: 0.0, num_genes=problem.dim,  # noqa: ARG005
@@ -73,6 +78,13 @@ def _of_class(name: str, kind: Any) -> Callable[..., None]:
         )  # fmt: skip
         _run(ga, evaluate, problem, rng)
 
+    # The signature names the options instead of `**options`, so that unknown ones are refused with the nearest name.
+    signature = inspect.signature(search)
+    named = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(p, inspect.Parameter.KEYWORD_ONLY, default=None) for p in inspect.signature(kind).parameters
+    ]
+    search.__signature__ = signature.replace(parameters=named + more)  # type: ignore[attr-defined]
     return search
 
 
@@ -103,7 +115,11 @@ class _Axis:
     def __init__(self, ga: Any, index: int) -> None:
         space = ga.gene_space[index] if getattr(ga, "gene_space_nested", False) else ga.gene_space
         self.values = None
-        if isinstance(space, Mapping):
+        if isinstance(space, Mapping) and "step" in space:
+            self.values = np.arange(
+                space["low"], space["high"], space["step"], dtype=float
+            )  # to pygad too, without high
+        elif isinstance(space, Mapping):
             self.low, self.high = float(space["low"]), float(space["high"])
         elif space is None or (np.ndim(space) == 1 and any(value is None for value in space)):
             low, high = ga.init_range_low, ga.init_range_high

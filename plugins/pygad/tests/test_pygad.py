@@ -68,6 +68,7 @@ def test_its_stop_criteria_do():
     [
         {"low": -5.0, "high": 5.0},
         [0, 1, 2, 3],
+        {"low": 0, "high": 8, "step": 2},
         [{"low": 0, "high": 10}, [1, 2, 4], range(5), [0.5, 1.5], {"low": -1, "high": 1}, [3, 7]],
     ],
 )
@@ -103,6 +104,21 @@ def test_one_made_for_another_number_of_genes_is_refused():
 def test_what_the_study_sets_cannot_be_given():
     with pytest.raises(eh.UsageError, match="'num_genes' is set by the study"):
         tune(eh.use(pygad.GA, num_genes=6))
+
+
+def test_an_unknown_option_of_the_class_is_answered_with_the_nearest():
+    with pytest.raises(eh.UsageError, match="no option 'mutation_typ': did you mean 'mutation_type'"):
+        tune(eh.use(pygad.GA, mutation_typ="random"))
+
+
+def test_several_objectives_take_an_object():
+    with pytest.raises(eh.UsageError, match="only of an object is it known that it has several objectives"):
+        tune(eh.use(pygad.GA, parent_selection_type="nsga2"))
+
+
+def test_the_last_step_of_a_gene_space_is_the_last_bin():
+    X = genes(tune(made(gene_space={"low": 0, "high": 10, "step": 2}), duplicates="evaluate"))
+    assert np.allclose(np.unique(X[:, [0, 3, 4, 5]].round(9)), [0.1, 0.3, 0.5, 0.7, 0.9])
 
 
 def test_callbacks_are_kept():
