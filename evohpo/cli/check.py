@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING
-
 import click
 
 from evohpo.cli import loading
 from evohpo.cli.group import FAILED
 from evohpo.cli.output import quiet_stdout
-
-if TYPE_CHECKING:
-    from evohpo.testing import Outcome
 
 COLORS = {"ok": "green", "failed": "red", "skipped": "yellow", "expected": "yellow"}
 
@@ -47,22 +40,9 @@ def check(
         optimizer = loading.load_object(target, "optimizer") if ":" in target else target
         expected = {name: str(reason) for name, reason in loading.options(expect).items()}
         card = capability_card(optimizer, expected=expected, **loading.options(option))
-    failed = [outcome for outcome in card if outcome.status == "failed"]
     if as_json:
-        checks = [asdict(outcome) for outcome in card]
-        click.echo(json.dumps({"target": target, "passed": not failed, "checks": checks}, indent=1))
+        click.echo(card.to_json())
     else:
-        for outcome in card:
-            click.echo(_line(outcome))
-        counts = ", ".join(
-            f"{sum(o.status == s for o in card)} {s}" for s in COLORS if any(o.status == s for o in card)
-        )
-        click.echo(f"\n{target}: {counts} in {sum(o.seconds for o in card):.1f} s")
-    if failed:
+        click.echo(card.text(lambda text, status: click.style(text, fg=COLORS[status])))
+    if not card.passed:
         ctx.exit(FAILED)
-
-
-def _line(outcome: Outcome) -> str:
-    mark = click.style(f"{outcome.status:<9}", fg=COLORS[outcome.status])
-    reason = f"\n{'':9}{'':<26}{outcome.reason}" if outcome.reason else ""
-    return f"{mark}{outcome.check:<26}{outcome.claim}{reason}"

@@ -1,4 +1,4 @@
-"""Checks for whoever writes an optimizer: does it keep the promises that every study relies on?
+"""Checks for whoever writes an optimizer, an evaluator, a pruner or an encoding: does it keep its promises?
 
 from evohpo.testing import check_optimizer
 
@@ -6,7 +6,14 @@ def test_my_de_keeps_its_promises():
     check_optimizer(my_de)
 """
 
-from evohpo.testing.card import CheckFailed, Outcome, capability_card, check_optimizer
-from evohpo.testing.checks import CHECKS
+from evohpo.testing.card import Card, capability_card, check_optimizer, parametrize_with_checks
+from evohpo.testing.encodings import check_encoding
+from evohpo.testing.evaluators import check_evaluator
+from evohpo.testing.optimizers import CHECKS
+from evohpo.testing.outcome import Case, CheckFailed, Inapplicable, Outcome
+from evohpo.testing.pruners import check_pruner
 
-__all__ = ["CHECKS", "CheckFailed", "Outcome", "capability_card", "check_optimizer"]
+__all__ = [
+    "CHECKS", "Card", "Case", "CheckFailed", "Inapplicable", "Outcome", "capability_card", "check_encoding", "check_evaluator",
+    "check_optimizer", "check_pruner", "parametrize_with_checks",
+]  # fmt: skip
