@@ -64,6 +64,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         momenta="asked[asked.solver == 'adam'].momentum.count()",
         resumed="resumed_is_the_same",
         broken="broken",
+        live="{label: study.best.metrics['accuracy'] for label, study in guests.items()}",
+        card="[card.passed, card.abilities['repeats itself']]",
+        written="written",
+        ran="ran",
         medians="medians",
     )
 
@@ -73,7 +77,7 @@ def test_a_stored_notebook_is_executed_small_and_free_of_complaints(path):
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert path.stat().st_size < LIMIT
-    assert len(notebook.cells) < 25
+    assert len(notebook.cells) < 30
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
     assert complaints(notebook) == []
@@ -137,6 +141,20 @@ def test_a_resumed_study_has_the_table_of_an_uninterrupted_one(own):
 
 def test_the_kit_names_what_is_wrong_with_a_careless_algorithm(own):
     assert "global" in own["broken"]
+
+
+def test_live_objects_of_three_libraries_tune_the_same_space(own):
+    assert len(own["live"]) == 3
+    assert min(own["live"].values()) > 0.7
+
+
+def test_the_class_of_the_page_keeps_its_promises(own):
+    assert own["card"] == [True, "yes"]
+
+
+def test_the_plugin_on_disk_was_run_and_a_package_written(own):
+    assert "optimizer my-swarm" in own["ran"]
+    assert "my-tabu/evohpo_my_tabu/__init__.py" in own["written"]
 
 
 def test_every_algorithm_of_the_page_beats_random_search(own):

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
     from .axes import Axes
 
+# A study says 0 wherever a trial is feasible, and a smooth model of that is above 0 there. As told to Ax, feasible trials are
+# this share of the mean violation below 0. In 20 trials on two problems of 3 dimensions with 4 seeds each, the median distance
+# to the optimum was 0.25 with 0, 0.04 with 0.1, 0.17 with 1.
+SLACK = 0.1
+
 
 class Asking:
     """A client at work for one study.
@@ -42,7 +47,7 @@ class Asking:
         self._size = math.prod(a.ax.cardinality() for a in axes.values())
         self._asked: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = {}  # by trial: Ax's arm, its configuration
         self._succeeded = False
-        self._violation = 0.0  # the largest one told
+        self._violations: list[float] = []  # of what was infeasible
         self._told: list[tuple[list[float], float]] = []  # fitness and violation of what succeeded
         self._configure([])
 
@@ -119,10 +124,13 @@ class Asking:
         data = dict(zip(self._names, F, strict=True))
         if self._constrained:
             if failed:
-                violation = self._violation + 1.0
+                violation = max([0.0, *self._violations]) + 1.0
             else:
                 self._told.append((list(F), violation))
-            self._violation = max(self._violation, violation)
+                if violation > 0:
+                    self._violations.append(violation)
+                elif self._violations:
+                    violation = -SLACK * math.fsum(self._violations) / len(self._violations)
             data["violation"] = violation
         return data
 

@@ -361,6 +361,14 @@ def test_failures_are_told_once_there_is_a_scale_for_them():
     assert seen(asking) == {1: {"f0": 2.0, "violation": 0.7}, 2: {"f0": 3.0, "violation": 1.7}}
 
 
+def test_feasible_trials_are_told_a_little_below_the_bound():
+    asking = begun(SQUARE, n_constraints=1, method="random_search")
+    asked = asking.ask(3)
+    for i, violation in enumerate((0.0, 5.0, 0.0)):
+        asking.tell(told([asked.X[i]], [1.0], [asked.keys[i]], violation=violation))
+    assert [metrics["violation"] for metrics in seen(asking).values()] == [0.0, 5.0, -0.5]
+
+
 def test_results_come_in_any_order_and_portions():
     asking = begun(SQUARE, method="random_search")
     asked = asking.ask(3)

@@ -76,7 +76,9 @@ def told(study, n=100):
     return trials
 
 
-@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind is cmaes.SepCMA else pytest.mark.slow) for kind in CLASSES]
+)
 def test_a_class_keeps_the_promises_of_an_optimizer(kind):
     check_optimizer(kind)
 

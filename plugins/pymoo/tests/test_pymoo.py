@@ -35,7 +35,18 @@ MADE = {
 }
 
 UNSEEDED = dict.fromkeys(
-    ["same_seed", "maximize_is_minimize", "resume", "same_for_any_workers"],
+    [
+        "same_seed",
+        "maximize_is_minimize",
+        "resume",
+        "same_for_any_workers",
+        "clock",
+        "independent_instances",
+        "after_an_abort",
+        "any_request_size",
+        "identity",
+        "resume_at_every_event",
+    ],
     "exploration_move draws from np.random.default_rng() without a seed (pymoo 0.6.2)",
 )
 
@@ -45,7 +56,9 @@ def tune(optimizer, **more):
     return eh.tune(loss, make_mixed_space(), optimizer=optimizer, **(usual | more))
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "MixedVariableGA" else ()) for name in MADE]
+)
 def test_it_keeps_the_promises_of_an_optimizer(name):
     check_optimizer(MADE[name](), expected=UNSEEDED if name == "PatternSearch" else None)
 

@@ -45,6 +45,7 @@ def tune(optimizer, **more):
     return eh.tune(loss, make_mixed_space(), optimizer=optimizer, **(usual | more))
 
 
+@pytest.mark.slow
 def test_it_keeps_the_promises_of_an_optimizer():
     check_optimizer(OptunaSearch())
 
