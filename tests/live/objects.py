@@ -235,6 +235,12 @@ def bayes_opt_object():
     return BayesianOptimization(f=None, pbounds={f"x{i}": (0.0, 1.0) for i in range(DIM)}, verbose=0)
 
 
+def ray_search():
+    from ray.tune.search.optuna import OptunaSearch
+
+    return OptunaSearch()
+
+
 def inspyred_pso():
     import inspyred
 
@@ -335,6 +341,7 @@ LIVE = {
     "ax.Client": ax_client,
     "skopt.Optimizer": skopt_optimizer,
     "bayes_opt.BayesianOptimization": bayes_opt_object,
+    "ray.OptunaSearch": ray_search,
     "inspyred.PSO": inspyred_pso,
     "searcher": RandomSearcher,
     "asynchronous class": lambda: AsynchronousDE,

@@ -38,7 +38,8 @@ LOOKAHEAD: dict[str, int] = dict.fromkeys(
     [
         n
         for n in LIVE
-        if n.split(".")[0] in {"optuna", "nevergrad", "ax", "skopt", "bayes_opt", "searcher", "asynchronous class"}
+        if n.split(".")[0]
+        in {"optuna", "nevergrad", "ax", "skopt", "bayes_opt", "searcher", "ray", "asynchronous class"}
     ],
     2,
 )
