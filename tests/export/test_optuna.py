@@ -11,7 +11,13 @@ import evohpo as eh
 from tests.conftest import loss, make_mixed_space
 from tests.export.conftest import OPTIMIZERS, at_home, target
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(level)
 
 
 def suggest(trial):

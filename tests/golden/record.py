@@ -20,6 +20,7 @@ import numpy as np
 
 import evohpo as eh
 from evohpo.errors import UnknownName
+from evohpo.optimizers.registry import BUILT_IN
 
 FOLDER = Path(__file__).parent
 SEED, POPULATION = 20, 10
@@ -70,7 +71,7 @@ class Problem:
 
 def own_optimizers() -> dict[str, Any]:
     """Return what comes with evohpo, by name."""
-    return {name: listed for name, listed in eh.available_optimizers().items() if listed.origin == "evohpo"}
+    return {name: listed for name, listed in eh.available_optimizers().items() if name in BUILT_IN}
 
 
 def problems(name: str) -> list[Problem]:

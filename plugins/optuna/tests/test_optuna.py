@@ -270,7 +270,8 @@ def test_a_space_with_constraints_does_not_starve_a_population():
 
 
 def test_baselines_are_added():
-    study = eh.Study(eh.Space({"x": eh.Continuous(-1, 1)}), minimize="loss", optimizer=TPESampler(n_startup_trials=20))
+    space = eh.Space({"x": eh.Continuous(-1, 1)})
+    study = eh.Study(space, minimize="loss", optimizer=TPESampler(n_startup_trials=20), seed=1)
     for x in np.linspace(-1, 1, 21).tolist():
         study.attach({"x": x}, {"loss": (x - 0.3) ** 2})
     near = [abs(trial.params["x"] - 0.3) for trial in study.ask(10)]
@@ -370,6 +371,7 @@ def test_the_log_is_silent_and_the_users_own_studies_are_heard():
         def emit(self, record):
             lines.append(record.getMessage())
 
+    optuna.logging.set_verbosity(optuna.logging.INFO)
     lines, level, handler = [], optuna.logging.get_verbosity(), Heard()
     logging.getLogger("optuna").addHandler(handler)
     try:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from pymoo.algorithms.moo.dnsga2 import DNSGA2
+from pymoo.algorithms.moo.moead import MOEAD, ParallelMOEAD
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.algorithms.moo.nsga3 import NSGA3
+from pymoo.algorithms.moo.rnsga3 import RNSGA3
+from pymoo.algorithms.moo.rvea import RVEA
+from pymoo.algorithms.moo.sms import SMSEMOA
 from pymoo.algorithms.soo.nonconvex.cmaes import CMAES
 from pymoo.algorithms.soo.nonconvex.de import DE
-from pymoo.algorithms.soo.nonconvex.ga import GA
+from pymoo.algorithms.soo.nonconvex.direct import DIRECT
+from pymoo.algorithms.soo.nonconvex.ga import BGA, GA
 from pymoo.algorithms.soo.nonconvex.nelder import NelderMead
+from pymoo.algorithms.soo.nonconvex.optuna import Optuna
 from pymoo.algorithms.soo.nonconvex.pattern import PatternSearch
 from pymoo.algorithms.soo.nonconvex.pso import PSO
+from pymoo.constraints.eps import AdaptiveEpsilonConstraintHandling
 from pymoo.core.mixed import MixedVariableGA
+from pymoo.core.problem import Problem as Task
+from pymoo.operators.sampling.rnd import random as uniform
 from pymoo.termination import get_termination
 from pymoo.util.ref_dirs import get_reference_directions
 
@@ -29,26 +39,11 @@ MADE = {
     "CMAES": lambda: CMAES(),
     "NelderMead": lambda: NelderMead(),
     "PatternSearch": lambda: PatternSearch(),
+    "DIRECT": lambda: DIRECT(),
     "MixedVariableGA": lambda: MixedVariableGA(pop_size=10),
     "NSGA2": lambda: NSGA2(pop_size=10),
     "NSGA3": lambda: NSGA3(ref_dirs=DIRECTIONS),
 }
-
-UNSEEDED = dict.fromkeys(
-    [
-        "same_seed",
-        "maximize_is_minimize",
-        "resume",
-        "same_for_any_workers",
-        "clock",
-        "independent_instances",
-        "after_an_abort",
-        "any_request_size",
-        "identity",
-        "resume_at_every_event",
-    ],
-    "exploration_move draws from np.random.default_rng() without a seed (pymoo 0.6.2)",
-)
 
 
 def tune(optimizer, **more):
@@ -57,13 +52,15 @@ def tune(optimizer, **more):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "MixedVariableGA" else ()) for name in MADE]
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in ("MixedVariableGA", "NSGA3") else ()) for name in MADE],
 )
 def test_it_keeps_the_promises_of_an_optimizer(name):
-    check_optimizer(MADE[name](), expected=UNSEEDED if name == "PatternSearch" else None)
+    expected = {"another_seed": "it draws nothing, but to break ties"} if name == "DIRECT" else None
+    check_optimizer(MADE[name](), expected=expected)
 
 
-@pytest.mark.parametrize("name", [name for name in MADE if name != "PatternSearch"])
+@pytest.mark.parametrize("name", MADE)
 def test_it_goes_on_where_it_was_to_the_same_table(name, tmp_path):
     whole = tune(MADE[name]())
     tune(MADE[name](), trials=13, store=tmp_path / "study.db").close()
@@ -82,13 +79,15 @@ def test_a_class_is_made_with_the_options_given():
     assert len(study.ask(100)) == 6
 
 
-def test_the_population_of_the_study_counts():
-    study = eh.Study(make_mixed_space(), minimize="loss", optimizer=GA(pop_size=10), population=7, seed=1)
-    for _ in range(2):
-        trials = study.ask(100)
-        assert len(trials) == 7
-        for trial in trials:
-            study.tell(trial, loss(trial.params))
+@pytest.mark.parametrize(
+    ("optimizer", "size"), [(GA(), 7), (GA, 7), (CMAES(), 7), (GA(pop_size=10), 10), (eh.use(GA, pop_size=10), 10)]
+)
+def test_the_population_of_the_study_counts_where_the_algorithm_has_none_of_its_own(optimizer, size):
+    study = eh.Study(make_mixed_space(), minimize="loss", optimizer=optimizer, population=7, seed=1)
+    trials = study.ask(100)
+    for trial in trials:  # the points that a CMAES starts from are no generation yet
+        study.tell(trial, loss(trial.params))
+    assert len(study.ask(100)) == size
 
 
 def test_two_studies_do_not_disturb_each_other():
@@ -124,6 +123,33 @@ def test_a_front_is_found_under_a_constraint():
     assert abs(front[:, 1]).max() < 0.1
 
 
+ONE_OR_MORE = {
+    "MOEAD": lambda: MOEAD(ref_dirs=DIRECTIONS),
+    "ParallelMOEAD": lambda: ParallelMOEAD(ref_dirs=DIRECTIONS),
+    "DNSGA2": lambda: DNSGA2(pop_size=8),
+    "RVEA": lambda: RVEA(ref_dirs=DIRECTIONS),
+    "SMSEMOA": lambda: SMSEMOA(pop_size=8),
+    "RNSGA3": lambda: RNSGA3(ref_points=np.full((2, 2), 0.3), pop_per_ref_point=5),
+    "NSGA3 as a class": lambda: NSGA3,
+    "Optuna": lambda: Optuna(),
+    "DE with an adaptive epsilon": lambda: AdaptiveEpsilonConstraintHandling(DE(pop_size=8)),
+}
+
+
+@pytest.mark.parametrize("name", ONE_OR_MORE)
+@pytest.mark.parametrize("m", [1, 2])
+def test_one_objective_or_two_with_a_constraint_are_searched(name, m):
+    def measure(params):
+        return {"a": loss(params), "b": params["layers"], "size": params["units"]}
+
+    study = eh.tune(
+        measure, make_mixed_space(), minimize=["a", "b"][:m], constraints=["size <= 100"], optimizer=ONE_OR_MORE[name](),
+        population=9, trials=120, seed=1, progress=False,
+    )  # fmt: skip
+    assert len(study.trials) == 120
+    assert any(trial.metrics["size"] <= 100 for trial in study.front())
+
+
 def test_directions_for_another_number_of_objectives_are_refused():
     with pytest.raises(eh.UsageError, match="directions for 2 objectives, and the study has 3"):
         eh.tune(
@@ -140,17 +166,49 @@ def test_an_algorithm_ends_by_a_termination_of_its_own():
     assert study.stopped == {"optimizer": "has nothing more to propose"}
 
 
-def test_one_that_has_converged_starts_again():
+@pytest.mark.parametrize("optimizer", [CMAES(tolfun=1e-3), NelderMead(), PatternSearch()])
+def test_one_that_has_converged_starts_again(optimizer):
     study = eh.tune(
         lambda p: p["x"] ** 2, {"x": eh.Continuous(-1, 1), "y": eh.Continuous(-1, 1)}, minimize="loss",
-        optimizer=CMAES(tolfun=1e-3), trials=400, seed=1, progress=False,
+        optimizer=optimizer, trials=400, seed=1, progress=False,
     )  # fmt: skip
     assert len(study.trials) == 400
 
 
-def test_an_option_that_an_object_cannot_take_is_named():
+@pytest.mark.parametrize("optimizer", [GA(pop_size=10), MixedVariableGA(pop_size=10), BGA(pop_size=10)])
+def test_known_points_are_in_the_first_population(optimizer):
+    study = eh.Study(make_mixed_space(), minimize="loss", optimizer=optimizer, seed=1)
+    best = {
+        "learning_rate": 0.01, "layers": 3, "units": 64, "batch_size": 64, "solver": "sgd", "momentum": 0.9, "seed": 100
+    }  # fmt: skip
+    for momentum in (0.9, 0.8, 0.7):
+        study.attach(best | {"momentum": momentum}, {"loss": -1.0 - momentum})
+    first = study.ask(100)
+    assert len(first) == 7  # the rest is known
+    for trial in first:
+        study.tell(trial, 100.0)
+    assert any(60 <= t.params["units"] <= 68 and t.params["layers"] == 3 for t in study.ask(100))
+
+
+def test_a_binary_algorithm_gets_bits():
+    study = tune(BGA(pop_size=10), trials=200)
+    X = np.array([t.x for t in study.trials])
+    assert set(np.unique(X)) == {0.0, 1.0}
+    assert X.shape[1] > 6
+    assert study.best.metrics["loss"] < np.median([t.fitness[0] for t in study.trials[:10]])
+
+
+def test_pymoo_elsewhere_is_not_seeded_by_a_study():
+    tune(PatternSearch())
+    task = Task(n_var=3, xl=0.0, xu=1.0)
+    assert (uniform(task, 2) != uniform(task, 2)).any()
+
+
+def test_an_option_that_cannot_be_taken_is_named():
     with pytest.raises(eh.UsageError, match="has no option 'pop_size'"):
         tune(eh.use(GA(pop_size=6), pop_size=7))
+    with pytest.raises(eh.UsageError, match="has no option 'popsize': did you mean 'pop_size'"):
+        tune(eh.use(GA, popsize=7))
 
 
 def test_one_that_was_set_up_for_another_problem_is_refused():

@@ -1,12 +1,16 @@
-"""How a live `skopt.Optimizer`, or its class, becomes an optimizer of evohpo.
+"""How a live `skopt.Optimizer`, its class, or a function such as `skopt.gp_minimize` becomes an optimizer of evohpo.
 
-It is built anew at each start from the arguments that the user's was built from, with the study's seed. Points that are out
-while it is asked again are told to a copy of it with a lie, the best value so far, as its own batches do.
+An optimizer is built anew at each start from the arguments that the user's was built from, with the study's seed, and told what
+the user's was told. Points that are out while it is asked again are told to a copy of it with a lie, the best value so far,
+as its own batches do. The functions evaluate one point at a time.
 """
 
 from __future__ import annotations
 
 import copy
+import difflib
+import functools
+import inspect
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -20,20 +24,29 @@ from evohpo.optimizers.protocol import Population, Traits
 from evohpo.optimizers.registry import Registered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from evohpo.optimizers.protocol import Array, Problem, Results
 
 REFERENCE = "Head et al., scikit-optimize; constant liar: Ginsbourger, Le Riche, Carraro (2010)"
 
 
+FUNCTIONS = (skopt.gp_minimize, skopt.forest_minimize, skopt.gbrt_minimize, skopt.dummy_minimize)
+OURS = ("func", "dimensions", "random_state", "x0", "y0")
+TIMED = ("EIps", "PIps")
+ENDLESS = 10**9  # calls: the study says when to end
+
+
 def adapt(obj: Any) -> Registered | None:
-    """Return the optimizer that a `skopt.Optimizer`, or its class, is; None for all else.
+    """Return the optimizer that a `skopt.Optimizer`, its class, or a function of skopt is; None for all else.
 
     Example:
         >>> adapt(skopt.Optimizer([(0.0, 1.0)] * 3, base_estimator="RF")).name
         'skopt.Optimizer'
     """
+    function = obj.func if isinstance(obj, functools.partial) else obj
+    if function in FUNCTIONS:
+        return _minimizing(function, obj)
     kind = obj if isinstance(obj, type) else type(obj)
     if not issubclass(kind, skopt.Optimizer):
         return None
@@ -41,18 +54,69 @@ def adapt(obj: Any) -> Registered | None:
 
     def start(problem: Problem, rng: np.random.Generator, **options: Any) -> Asking:
         if obj is kind:
-            if "dimensions" in options:
-                raise UsageError(f"optimizer {name!r}: dimensions are made from the space; hand over an object instead")
+            _check(name, kind, options)
             arguments = {"dimensions": _dimensions(problem)} | options
         else:
             if options:
                 raise UsageError(f"optimizer {name!r} is a live object, it takes no options ({', '.join(options)})")
             check_size(name, len(obj.space.dimensions), problem)
             arguments = copy.deepcopy(obj.specs["args"])
-        seeds = {"random_state": seed_from(rng)}
-        return Asking(kind(**arguments | seeds), problem, rng)
+        _refuse_timed(name, arguments)
+        guest = kind(**arguments | {"random_state": seed_from(rng)})
+        if obj is not kind and obj.Xi:
+            guest.tell(obj.Xi, obj.yi)
+        return Asking(guest, problem, rng)
 
     return Registered(name, start, Traits(constraints=True, reference=REFERENCE), home)
+
+
+def _minimizing(function: Any, obj: Any) -> Registered:
+    name = f"skopt.{function.__name__}"
+    fixed: Mapping[str, Any] = {}
+    if obj is not function:
+        if obj.args:
+            raise UsageError(f"{name}: give the partial its arguments by keyword; func and dimensions are the study's")
+        fixed = obj.keywords
+
+    def search(
+        evaluate: Callable[[Any], Results], problem: Problem, rng: np.random.Generator, **options: Any
+    ) -> None:  # fmt: skip
+        given = {"n_calls": ENDLESS} | dict(fixed) | options
+        _check(name, function, given)
+        _refuse_timed(name, given)
+        dimensions, penalty = _dimensions(problem), Penalty()
+
+        def objective(x: Sequence[Any]) -> float:
+            row = [_gene(dimension, value) for dimension, value in zip(dimensions, x, strict=True)]
+            return float(penalty(evaluate(np.array([row])))[0, 0])
+
+        function(objective, dimensions, random_state=seed_from(rng), **given)
+
+    traits = Traits(constraints=True, told="results", reference=REFERENCE)
+    return Registered(name, search, traits, f"{function.__module__}:{function.__qualname__}")
+
+
+def _check(name: str, target: Any, given: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(target).parameters
+    known = [p for p in parameters if p not in OURS]
+    for option in given:
+        if option in OURS:
+            raise UsageError(
+                f"optimizer {name!r}: {option!r} is set by the study; dimensions are made from the space, points known "
+                "are told with study.attach"
+            )
+        if option not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
+            raise UsageError(f"optimizer {name!r} has no option {option!r}: {hint}")
+
+
+def _refuse_timed(name: str, given: Mapping[str, Any]) -> None:
+    if given.get("acq_func") in TIMED:
+        raise UsageError(
+            f"optimizer {name!r}: acq_func={given['acq_func']!r} wants the seconds of every trial, which would make the "
+            "study depend on the clock; take 'EI' or 'PI'"
+        )
 
 
 def _dimensions(problem: Problem) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from skopt.learning import ExtraTreesRegressor
 
 import evohpo as eh
 from evohpo.testing import check_optimizer
-from evohpo.testing.problems import cube
+from evohpo.testing.problems import cube, sphere
 from tests.conftest import loss, make_mixed_space, untimed
 
 DIM = 6  # genes of the mixed space
@@ -19,6 +21,9 @@ QUICK = {"n_initial_points": 5, "acq_func": "LCB", "acq_optimizer_kwargs": {"n_p
 
 def few_trees():
     return ExtraTreesRegressor(n_estimators=4)
+
+
+FOREST = {"n_initial_points": 5, "acq_func": "LCB", "n_points": 200, "base_estimator": few_trees()}
 
 
 def made(**more):
@@ -35,11 +40,20 @@ def test_the_class_keeps_the_promises_of_an_optimizer():
     check_optimizer(skopt.Optimizer, base_estimator=few_trees(), **QUICK)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The objective has been evaluated at point")
+def test_a_function_keeps_the_promises_of_an_optimizer():
+    check_optimizer(skopt.forest_minimize, **FOREST)
+
+
 @pytest.mark.parametrize(
     "optimizer",
-    [made, lambda: eh.use(skopt.Optimizer, base_estimator=few_trees(), **QUICK)],
-    ids=["object", "class"],
-)
+    [
+        made, lambda: eh.use(skopt.Optimizer, base_estimator=few_trees(), **QUICK),
+        lambda: functools.partial(skopt.forest_minimize, **FOREST),
+    ],
+    ids=["object", "class", "function"],
+)  # fmt: skip
 def test_it_goes_on_where_it_was_to_the_same_table(optimizer, tmp_path):
     whole = tune(optimizer())
     tune(optimizer(), trials=8, store=tmp_path / "study.db").close()
@@ -95,6 +109,36 @@ def test_baselines_are_told_to_the_model():
     assert abs(study.ask(1)[0].params["x"] - 0.5) < 0.3, "five points known are enough for its model"
 
 
+def test_what_an_object_was_told_before_is_known_to_its_model():
+    mine = skopt.Optimizer([(0.0, 10.0)], **QUICK)
+    for x in np.linspace(0.0, 10.0, 9):
+        mine.tell([float(x)], (float(x) - 7.5) ** 2)
+    study = eh.Study({"x": eh.Continuous(-1, 1)}, minimize="loss", optimizer=mine, seed=1)
+    assert abs(study.ask(1)[0].params["x"] - 0.5) < 0.3, "7.5 of 10 is 0.5 between -1 and 1"
+    assert len(mine.Xi) == 9
+
+
+def test_a_function_ends_after_the_calls_that_its_user_wants():
+    study = tune(functools.partial(skopt.forest_minimize, **FOREST, n_calls=9))
+    assert len(study.trials) == 9
+
+
+def test_a_function_with_a_gaussian_process_finds_the_bottom_of_a_bowl():
+    gaussian = eh.use(skopt.gp_minimize, n_initial_points=5, n_points=500, acq_func="EI", n_restarts_optimizer=1)
+    study = eh.tune(sphere, cube(2), minimize="loss", optimizer=gaussian, trials=14, seed=1, progress=False)
+    assert study.best.metrics["loss"] < 0.01
+
+
+def test_infeasible_trials_do_not_blind_the_model_of_a_function():
+    forest = eh.use(skopt.forest_minimize, **FOREST)
+    study = eh.tune(
+        lambda p: {"loss": sphere(p), "size": p["x0"]}, cube(2), minimize="loss", constraints=["size <= 0"],
+        optimizer=forest, trials=25, seed=1, progress=False,
+    )  # fmt: skip
+    assert study.best.feasible
+    assert study.best.metrics["loss"] < 0.3
+
+
 def test_one_made_for_another_number_of_genes_is_refused():
     with pytest.raises(eh.UsageError, match=r"made for 3 variables, and the space has 6 genes"):
         tune(skopt.Optimizer([(0.0, 1.0)] * 3))
@@ -103,5 +147,17 @@ def test_one_made_for_another_number_of_genes_is_refused():
 def test_an_object_takes_no_options_and_a_class_no_dimensions():
     with pytest.raises(eh.UsageError, match="is a live object"):
         tune(eh.use(made(), acq_func="EI"))
-    with pytest.raises(eh.UsageError, match="dimensions are made from the space"):
-        tune(eh.use(skopt.Optimizer, dimensions=[(0.0, 1.0)]))
+    for owner in (skopt.Optimizer, skopt.gp_minimize):
+        with pytest.raises(eh.UsageError, match="dimensions are made from the space"):
+            tune(eh.use(owner, dimensions=[(0.0, 1.0)]))
+
+
+@pytest.mark.parametrize("owner", [skopt.Optimizer, skopt.gp_minimize])
+def test_a_misspelt_option_is_named_with_the_nearest(owner):
+    with pytest.raises(eh.UsageError, match="did you mean 'acq_func'"):
+        tune(eh.use(owner, acq_fun="EI"))
+
+
+def test_a_criterion_that_needs_the_clock_is_refused():
+    with pytest.raises(eh.UsageError, match="depend on the clock"):
+        tune(made(acq_func="EIps"))
