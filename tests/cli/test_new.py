@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -64,5 +65,8 @@ def test_its_own_tests_pass_in_a_fresh_environment(tmp_path):
     subprocess.run([python, "-m", "pip", "install", "--quiet", ROOT, "-e", f"{folder}[test]"], check=True)
     tests = subprocess.run([python, "-m", "pytest", "-q"], cwd=folder, capture_output=True, text=True)
     assert tests.returncode == 0, tests.stdout + tests.stderr
-    listed = subprocess.run([python, "-m", "evohpo", "optimizers"], capture_output=True, text=True, check=True)
+    wide = os.environ | {"COLUMNS": "200"}
+    listed = subprocess.run(
+        [python, "-m", "evohpo", "optimizers"], capture_output=True, text=True, check=True, env=wide
+    )
     assert "plugin evohpo-my-tabu 0.1.0" in listed.stdout
