@@ -15,7 +15,7 @@ TRIALS = 24
 
 
 def slow_loss(params):
-    time.sleep(0.01)
+    time.sleep(0.04)  # long enough to be killed in the middle
     if params["layers"] == 6:
         raise ValueError("six layers do not fit")
     return {"loss": loss(params), "size": params["layers"] * params["units"]}
