@@ -9,12 +9,9 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
-import threading
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pymoo.util  # type: ignore[import-untyped]
 from pymoo.algorithms.base.genetic import GeneticAlgorithm  # type: ignore[import-untyped]
 from pymoo.algorithms.moo.rvea import RVEA  # type: ignore[import-untyped]
 from pymoo.algorithms.soo.nonconvex.cmaes import CMAES  # type: ignore[import-untyped]
@@ -22,9 +19,7 @@ from pymoo.algorithms.soo.nonconvex.direct import DIRECT  # type: ignore[import-
 from pymoo.algorithms.soo.nonconvex.nelder import NelderAndMeadTermination  # type: ignore[import-untyped]
 from pymoo.core.algorithm import Algorithm  # type: ignore[import-untyped]
 from pymoo.core.mixed import MixedVariableGA  # type: ignore[import-untyped]
-from pymoo.core.problem import Problem as Task  # type: ignore[import-untyped]
 from pymoo.core.termination import NoTermination  # type: ignore[import-untyped]
-from pymoo.core.variable import Choice, Integer, Real  # type: ignore[import-untyped]
 from pymoo.operators.mutation.bitflip import BitflipMutation  # type: ignore[import-untyped]
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding  # type: ignore[import-untyped]
 from pymoo.termination.default import (  # type: ignore[import-untyped]
@@ -36,15 +31,17 @@ from pymoo.termination.robust import RobustTermination  # type: ignore[import-un
 from pymoo.util.reference_direction import default_ref_dirs  # type: ignore[import-untyped]
 
 from evohpo.errors import UsageError
-from evohpo.optimizers.adapting import genes_of, levels_of, seed_from
+from evohpo.optimizers.adapting import seed_from
 from evohpo.optimizers.protocol import Traits
 from evohpo.optimizers.registry import Registered
 from evohpo.space import Binary
 
+from .tasks import seed_this_thread, task_for
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evohpo.optimizers.protocol import Array, Problem, Results
+    from evohpo.optimizers.protocol import Problem, Results
 
 REFERENCE = "Blank, Deb (2020), pymoo: Multi-objective optimization in Python"
 # terminations that classes bring along and users have not chosen: of populations, and of local searches that converge
@@ -139,8 +136,12 @@ def _run(
         raise UsageError(
             f"{name} was set up for a problem of its own already: hand it over as it was made, without setup"
         )
-    _seed_this_thread(rng)
-    task = _task(original, evaluate, problem, _directions(name, original, problem))
+    seed_this_thread(rng)
+    task = task_for(
+        evaluate, problem, _directions(name, original, problem),
+        constrained=problem.n_constraints > 0 and _reads_constraints(type(original)),
+        typed=isinstance(original, MixedVariableGA) or type(original).__name__ == "Optuna",
+    )  # fmt: skip
     first = True
     while True:
         algorithm = copy.deepcopy(original)
@@ -200,36 +201,6 @@ def _directions(name: str, algorithm: Any, problem: Problem) -> int:
     return int(own)
 
 
-def _task(algorithm: Any, evaluate: Callable[[Any], Results], problem: Problem, m: int) -> Task:
-    """Return a problem of pymoo with `m` objectives, on the genes themselves, or typed for mixed variables."""
-    typed = isinstance(algorithm, MixedVariableGA) or type(algorithm).__name__ == "Optuna"
-    k = problem.genes.cardinality
-
-    class Outside(Task):  # type: ignore[misc]
-        batches = 0  # evaluated so far
-
-        def _evaluate(self, X: Any, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
-            rows = genes_of(_matrix(X, problem.dim), k) if typed else np.clip(np.asarray(X, float), 0.0, 1.0)
-            self.batches += 1
-            out["F"], out["G"] = self.judged(evaluate(rows))
-
-        def judged(self, told: Results) -> tuple[Array, Array | None]:
-            """Return objectives `(k, m)` and, where it is read, the violation `(k, 1)`."""
-            F = np.tile(told.F, m // told.F.shape[1])  # a single objective stands for each of several
-            return F, np.array(told.violation)[:, None] if self.n_ieq_constr else None
-
-        def points(self, X: Array) -> Any:
-            """Return rows of genes as this problem has them."""
-            if not typed:
-                return X >= 0.5 if "bit" in problem.genes.kind else X
-            kinds = [float if n == 0 else int for n in k]
-            return [{f"x{i}": kinds[i](x) for i, x in enumerate(row)} for row in levels_of(X, k).tolist()]
-
-    constraints = int(problem.n_constraints > 0 and _reads_constraints(type(algorithm)))
-    shape = {"vars": _variables(problem)} if typed else {"n_var": problem.dim, "xl": 0.0, "xu": 1.0}
-    return Outside(n_obj=m, n_ieq_constr=constraints, **shape)
-
-
 def _welcome(algorithm: Any, problem: Problem, task: Any) -> None:
     """Let the best known points, already evaluated, take the place of at most half of the first population."""
     known, sample = problem.known, algorithm._initialize_infill
@@ -246,41 +217,3 @@ def _welcome(algorithm: Any, problem: Problem, task: Any) -> None:
         return pop
 
     algorithm._initialize_infill = sample_and_welcome
-
-
-def _variables(problem: Problem) -> dict[str, Any]:
-    """Return a typed variable a gene: a level of an ordered one is an integer, of an unordered one a choice."""
-    variables: dict[str, Any] = {}
-    for i, (k, ordered) in enumerate(zip(problem.genes.cardinality.tolist(), problem.genes.ordered, strict=True)):
-        if k == 0:
-            variables[f"x{i}"] = Real(bounds=(0.0, 1.0))
-        else:
-            variables[f"x{i}"] = Integer(bounds=(0, k - 1)) if ordered else Choice(options=list(range(k)))
-    return variables
-
-
-def _matrix(X: Any, dim: int) -> Array:
-    return np.array([[x[f"x{i}"] for i in range(dim)] for x in X], float).reshape(len(X), dim)
-
-
-# ---- the generators that hide
-
-# Functions of pymoo that are called without a `random_state` make a generator each, which nobody can seed: the moves of
-# PatternSearch and the survivors of DIRECT hang on it (pymoo 0.6.2). They get it from the numpy that `pymoo.util` sees.
-# Every search has a thread of its own, and its generator with it; all other threads see what they always saw.
-_thread = threading.local()
-
-
-def _default_rng(seed: Any = None) -> np.random.Generator:
-    rng = getattr(_thread, "rng", None)
-    return np.random.default_rng(seed_from(rng) if seed is None and rng is not None else seed)
-
-
-_NUMPY = SimpleNamespace(
-    **vars(np) | {"random": SimpleNamespace(**vars(np.random) | {"default_rng": _default_rng})},
-)
-
-
-def _seed_this_thread(rng: np.random.Generator) -> None:
-    _thread.rng = rng
-    pymoo.util.np = _NUMPY
