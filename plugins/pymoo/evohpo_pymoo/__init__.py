@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pymoo.algorithms.base.genetic import GeneticAlgorithm  # type: ignore[import-untyped]
 from pymoo.algorithms.moo.rvea import RVEA  # type: ignore[import-untyped]
-from pymoo.algorithms.soo.nonconvex.cmaes import CMAES  # type: ignore[import-untyped]
 from pymoo.algorithms.soo.nonconvex.direct import DIRECT  # type: ignore[import-untyped]
 from pymoo.algorithms.soo.nonconvex.nelder import NelderAndMeadTermination  # type: ignore[import-untyped]
 from pymoo.core.algorithm import Algorithm  # type: ignore[import-untyped]
@@ -49,6 +48,11 @@ ENDLESS = (DefaultSingleObjectiveTermination, DefaultMultiObjectiveTermination, 
 CONVERGED = (RobustTermination, NelderAndMeadTermination)
 UNCONSTRAINED = ("MOEAD", "DNSGA2", "KGB")  # genetic algorithms that refuse a problem with constraints
 GENERATIONS = 200  # of an algorithm that plans ahead, in a study without a budget
+
+
+def _is_cmaes(kind: type) -> bool:
+    """Return whether it is pymoo's CMA-ES, found by name: its module imports pycma."""
+    return any(base.__module__ == "pymoo.algorithms.soo.nonconvex.cmaes" for base in kind.__mro__)
 
 
 def adapt(obj: Any) -> Registered | None:
@@ -117,7 +121,7 @@ def _check_options(name: str, kind: type, options: dict[str, Any]) -> None:
     Raises:
         UsageError: one that is no argument of the class or its bases, but nearly.
     """
-    if issubclass(kind, CMAES):  # it takes all options of pycma
+    if _is_cmaes(kind):  # it takes all options of pycma
         return
     known = {p for base in kind.__mro__ if "__init__" in vars(base) for p in inspect.signature(base).parameters}
     for option in options:
@@ -167,7 +171,7 @@ def _populate(algorithm: Any, population: int | None) -> None:
     """Give an algorithm the study's population, unless it was made with one of its own."""
     if population is None:
         return
-    if isinstance(algorithm, CMAES):
+    if _is_cmaes(type(algorithm)):
         algorithm.options.setdefault("popsize", population)
         return
     usual = next((d for base in type(algorithm).__mro__ if (d := _default(base, "pop_size")) != ""), None)
