@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import cma  # type: ignore[import-untyped]
 import nevergrad as ng  # type: ignore[import-untyped]
 import numpy as np
 from nevergrad.common.errors import NevergradEarlyStopping, TellNotAskedNotSupportedError  # type: ignore[import-untyped]
@@ -179,7 +180,7 @@ class Candidates:
         if self._is_through():
             self._begin()
         try:
-            with _explained(self.optimizer):
+            with _guided(self.optimizer):
                 return self.optimizer.ask()
         except NevergradEarlyStopping:
             self._done = True
@@ -211,12 +212,12 @@ class Candidates:
                 continue
             candidate, proposed = out
             self._tell(candidate if self._parameters.same(x, proposed) else self._moved(candidate, x), losses)
-            _wait_for_threads(self.optimizer)
 
     def _tell(self, candidate: Any, losses: list[float]) -> None:
         loss = losses[0] if len(losses) == 1 else losses
-        with _explained(self.optimizer):
+        with _guided(self.optimizer):
             self.optimizer.tell(candidate, loss)
+            _wait_for_threads(self.optimizer)
 
     def _moved(self, candidate: Any, x: Array) -> Any:
         """Return a candidate with the history of another one, and the value that was evaluated in its place."""
@@ -264,8 +265,13 @@ def _wait_for_threads(optimizer: Optimizer) -> None:
 
 
 @contextmanager
-def _explained(optimizer: Optimizer) -> Iterator[None]:
-    """Explain what an algorithm asserts that has to know its budget."""
+def _guided(optimizer: Optimizer) -> Iterator[None]:
+    """Explain what an algorithm asserts that has to know its budget; have pycma draw from the generator that is there.
+
+    Nevergrad's CmaFmin2, which NGOpt takes for few genes, starts pycma without a seed, which would be the clock's.
+    """
+    options = cma.CMAOptions.defaults()
+    usual, options["seed"] = options["seed"], float("nan")
     try:
         yield
     except AssertionError as error:
@@ -275,6 +281,8 @@ def _explained(optimizer: Optimizer) -> Iterator[None]:
             f"nevergrad.{optimizer.name} has to know its budget: give the study one, trials=..., or attach one, "
             f"evohpo.use(..., budget=200)"
         ) from error
+    finally:
+        options["seed"] = usual
 
 
 def _number(value: Any) -> float:
