@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import evohpo as eh
 
 TIMED = ["seconds", "worker"]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts tests in the background has it ignored
 
 
 @pytest.fixture

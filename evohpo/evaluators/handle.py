@@ -69,7 +69,8 @@ class Worker:
         if hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):  # not allowed in some sandboxes; then its socket's end has to do
                 self.exit_fd = os.pidfd_open(self.process.pid)
-        self.channel.send(sys.path)
+        with contextlib.suppress(OSError):  # it died at once, which is heard like any other death
+            self.channel.send(sys.path)
 
     def memory(self) -> int:
         """Return the resident bytes of its whole tree."""

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import cma  # type: ignore[import-untyped]
 import nevergrad as ng  # type: ignore[import-untyped]
 import numpy as np
 from nevergrad.common.errors import NevergradEarlyStopping, TellNotAskedNotSupportedError  # type: ignore[import-untyped]
@@ -266,14 +265,10 @@ def _wait_for_threads(optimizer: Optimizer) -> None:
 
 @contextmanager
 def _guided(optimizer: Optimizer) -> Iterator[None]:
-    """Explain what an algorithm asserts that has to know its budget; have pycma draw from the generator that is there.
-
-    Nevergrad's CmaFmin2, which NGOpt takes for few genes, starts pycma without a seed, which would be the clock's.
-    """
-    options = cma.CMAOptions.defaults()
-    usual, options["seed"] = options["seed"], float("nan")
+    """Explain what an algorithm asserts that has to know its budget."""
     try:
-        yield
+        with _unseeded_pycma():
+            yield
     except AssertionError as error:
         if optimizer.budget is not None:
             raise
@@ -281,6 +276,20 @@ def _guided(optimizer: Optimizer) -> Iterator[None]:
             f"nevergrad.{optimizer.name} has to know its budget: give the study one, trials=..., or attach one, "
             f"evohpo.use(..., budget=200)"
         ) from error
+
+
+@contextmanager
+def _unseeded_pycma() -> Iterator[None]:
+    """Have pycma draw from the generator that is there; nevergrad starts it without a seed, which would be the clock's."""
+    try:
+        from cma import CMAOptions  # type: ignore[import-untyped]
+    except ImportError:  # then there is none within
+        yield
+        return
+    options = CMAOptions.defaults()
+    usual, options["seed"] = options["seed"], float("nan")
+    try:
+        yield
     finally:
         options["seed"] = usual
 
