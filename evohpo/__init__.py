@@ -21,7 +21,9 @@ _HOMES = {
     ],
     "evohpo.trials": ["Trial", "Status", "Goals"],
     "evohpo.optimizers": ["optimizer", "use", "available_optimizers", "Optimizer", "Population", "Problem", "Results"],
-    "evohpo.pruners": ["Decision", "Pruner"],
+    "evohpo.pruners": [
+        "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
+    ],
     "evohpo.evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator"],
     "evohpo.study": ["Study", "Stop", "load"],
     "evohpo.driver": ["tune"],
@@ -58,8 +60,15 @@ if TYPE_CHECKING:
     from evohpo.optimizers import available_optimizers as available_optimizers
     from evohpo.optimizers import optimizer as optimizer
     from evohpo.optimizers import use as use
+    from evohpo.pruners import ASHA as ASHA
+    from evohpo.pruners import PASHA as PASHA
     from evohpo.pruners import Decision as Decision
+    from evohpo.pruners import Hyperband as Hyperband
+    from evohpo.pruners import Median as Median
+    from evohpo.pruners import Percentile as Percentile
+    from evohpo.pruners import Plateau as Plateau
     from evohpo.pruners import Pruner as Pruner
+    from evohpo.pruners import SuccessiveHalving as SuccessiveHalving
     from evohpo.space import Binary as Binary
     from evohpo.space import Categorical as Categorical
     from evohpo.space import Configs as Configs

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
+from evohpo.evaluators.folders import inherit
 from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
 from evohpo.pruners import Decision
 from evohpo.study import Study
@@ -15,8 +19,6 @@ from evohpo.study.stop import Reason, Rule, as_rule, reason
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from evohpo.space import Space
 
 HOPELESS = 10  # failures without a single success after which a study gives up
@@ -179,23 +181,30 @@ class _Loop:
         self.study, self.objective, self.evaluator = study, objective, evaluator
         self.trials, self.generations, self.stop, self.timeout = trials, generations, stop, timeout
         self.callbacks = callbacks
-        self.running: dict[int, Trial] = {}
+        self.running: dict[int, Trial] = {}  # with the evaluator
+        self.paused: set[int] = set()  # with the evaluator too, as far as it keeps them
+        self.parting: set[int] = (
+            set()
+        )  # of those, paused ones that are to go on already; their pause is not through yet
         self.doomed: dict[int, EvohpoError] = {}  # trials that reported nonsense, until they have stopped
         self.resumed: list[Trial] = []
         self.directory = study.store.with_name(f"{study.store.name}.files") if study.store is not None else None
+        if self.directory is None and study.inherits:  # folders have to outlive their trials
+            self.directory = Path(tempfile.mkdtemp(prefix="evohpo-"))
 
     def run(self) -> None:
         """Run until there is nothing more to do."""
         study = self.study
         self.resumed = study.resume()[::-1]
-        why: Reason | None = None
+        stop: Reason | None = None
         while True:
-            why = self._settled() or why
-            if why is None:
-                why = self._fill()
+            stop = self._settled() or stop
+            why = stop or self._fill()
             study.commit()
             if not self.running:
                 if why is not None:
+                    if study.end_paused():
+                        self._settled()
                     break
                 continue
             if self.timeout is not None and study.seconds >= self.timeout:
@@ -207,8 +216,11 @@ class _Loop:
     def leave(self) -> None:
         """End what still runs; those trials wait for whoever goes on."""
         self.evaluator.close()
+        if self.directory is not None and self.study.store is None:
+            shutil.rmtree(self.directory, ignore_errors=True)
         for trial in [*self.running.values(), *self.resumed]:
-            self.study.ledger.move(trial, Status.WAITING)
+            if trial.status is Status.RUNNING:
+                self.study.ledger.move(trial, Status.WAITING)
         self.running.clear()
 
     def _patience(self) -> float | None:
@@ -227,10 +239,13 @@ class _Loop:
             if self.resumed:
                 fresh.append(self.resumed.pop())
                 continue
-            if self.trials is not None and len(study.trials) - study.ledger.attached >= self.trials:
+            spent = self.trials is not None and len(study.trials) - study.ledger.attached >= self.trials
+            trial = study.promote() if spent else study.take(free, self.generations)
+            if trial is None and spent:
+                if not fresh and study.unblock():
+                    continue
                 why = {"trials": self.trials}
                 break
-            trial = study.take(free, self.generations)
             if trial is None:
                 why = self._why_none(bool(fresh))
                 break
@@ -240,9 +255,15 @@ class _Loop:
                 why = self._settled()
         study.commit()  # before anything acts on it
         for trial in fresh:
-            self.running[trial.number] = trial
-            evaluator.submit(self._job(trial))
+            if trial.number in self.running:
+                self.parting.add(trial.number)
+            else:
+                self._submit(trial)
         return why
+
+    def _submit(self, trial: Trial) -> None:
+        self.running[trial.number] = trial
+        self.evaluator.submit(self._job(trial))
 
     def _why_none(self, started: bool) -> Reason | None:
         study = self.study
@@ -258,8 +279,12 @@ class _Loop:
         return None
 
     def _job(self, trial: Trial) -> Job:
-        directory = None if self.directory is None else self.directory / f"trial-{trial.number:06d}"
-        return Job(trial.number, trial.params, self.objective, self.study.seeds.trial(trial.number), directory)
+        directory, step = self.directory and self.directory / _folder(trial.number), trial.steps
+        if trial.heir >= 0 and not step:
+            step = self.study.trials[trial.heir].steps
+            if directory is not None:
+                inherit(directory.with_name(_folder(trial.heir)), directory)
+        return Job(trial.number, trial.params, self.objective, self.study.seeds.trial(trial.number), directory, step)
 
     # ---- taking in
 
@@ -274,14 +299,20 @@ class _Loop:
                 self._report(trial, event)
             elif isinstance(event, Paused):
                 del self.running[event.number]
-                self.study.ledger.move(trial, Status.PAUSED)
+                trial.seconds += event.seconds
+                self.paused.add(event.number)
+                if event.number in self.parting:
+                    self.parting.discard(event.number)
+                    self._submit(trial)
             else:
                 del self.running[event.number]
                 self._settle(trial, event)
 
     def _report(self, trial: Trial, event: Reported) -> None:
         try:
-            decision = self.study.report(trial, event.step, event.metrics)
+            if event.resumed:
+                trial.resumed = event.resumed
+            decision = self.study.note(trial, event.step, event.metrics)
         except EvohpoError as error:
             self.doomed[trial.number] = error
             decision = Decision.STOP
@@ -290,7 +321,8 @@ class _Loop:
 
     def _settle(self, trial: Trial, event: Finished | Failed) -> None:
         facts: dict[str, Any] = {
-            "seconds": round(event.seconds, 6),
+            "seconds": round(trial.seconds + event.seconds, 6),
+            "resumed": trial.resumed,
             "steps": max(event.steps, trial.steps),
             "worker": event.worker or trial.worker,
         }
@@ -300,7 +332,8 @@ class _Loop:
         elif isinstance(event, Failed):
             self.study.settle(trial, error=event.reason, kind=event.kind, traceback=event.traceback, **facts)
         else:
-            self.study.settle(trial, event.value, stopped=event.stopped, **facts)
+            value = trial.reports[-1][1] if event.value is None and trial.reports else event.value
+            self.study.settle(trial, value, stopped=event.stopped, **facts)
 
     def _settled(self) -> Reason | None:
         """Call back for every trial that ended since the last look; return what the rules say."""
@@ -308,6 +341,9 @@ class _Loop:
         if not study.ledger.fresh and self.stop is None:
             return None
         for trial in study.ledger.fresh:
+            if trial.number in self.paused and trial.number not in self.running:
+                self.paused.discard(trial.number)
+                self.evaluator.stop(trial.number)
             for callback in self.callbacks:
                 callback(study, trial)
         why = reason(self.stop, study) if self.stop is not None else None
@@ -325,6 +361,10 @@ class _Loop:
         if study.exhausted and self.trials is None and self.generations is None:
             return {"exhausted": study.ledger.reused_in_a_row}
         return why
+
+
+def _folder(number: int) -> str:
+    return f"trial-{number:06d}"
 
 
 def _say_how_to_go_on(study: Study) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import tempfile
+import threading
 import traceback
+from collections import OrderedDict
 from collections.abc import Callable, Generator
 from pathlib import Path
 from time import perf_counter
@@ -15,8 +17,11 @@ from evohpo.evaluators.context import Context, Report, Verdict, plain
 from evohpo.evaluators.protocol import Evaluator, Failed, Finished, Job, Paused, Reported
 
 End: TypeAlias = Finished | Failed | Paused
-Player: TypeAlias = Generator[Reported, Verdict | None, End]  # sent None to start, then a verdict a report
+Player: TypeAlias = Generator[
+    Reported | Paused, Verdict | None, End
+]  # sent None to start, then verdicts; after Paused, GO
 
+SUSPENDED = 32  # generators in memory: each holds a model
 REASON, TRACEBACK = 500, 20_000  # characters kept
 CONTEXT_NAMES = {"ctx", "context"}
 HERE = str(Path(__file__).parent)
@@ -63,29 +68,72 @@ class Calling:
         seconds = perf_counter() - began
         step, metrics = job.step, None
         if context is not None:
-            step, metrics, seconds = context._last, context._metrics, seconds - context._waited
+            step, metrics = max(step, context._last), context._metrics
+            seconds -= context._waited
             if context._verdict is not Verdict.GO:  # TrialStopped came through, or the objective swallowed it
                 return ended_early(job, context._verdict, step, metrics, seconds, worker)
         if error is not None:
             return failed(job, error, seconds, step, worker)
         if isinstance(value, Generator):
-            return (yield from _steps(job, value, seconds, worker))
+            return (yield from _steps(job, value, seconds, worker, context))
         return Finished(job.number, metrics if value is None else plain(value), seconds, step, worker)
 
-    def drive(self, job: Job, worker: str, directory: Path, report: Report) -> End:
-        """Run one job to its end where blocking is allowed: `report` delivers each step and returns the verdict."""
+    def drive(self, job: Job, worker: str, directory: Path, report: Report, suspended: Suspended) -> End:
+        """Run one job to its end or pause where blocking is allowed: `report` delivers each step, returns the verdict."""
         began = perf_counter()
-        player = self.play(job, worker, directory, report)
+        player, verdict = suspended.take(job)
+        kept = False
+        if player is None:
+            player = self.play(job, worker, directory, report)
         try:
-            reported = next(player)
-            while True:
-                reported = player.send(report(reported.step, reported.metrics))
+            while not isinstance(event := player.send(verdict), Paused):
+                verdict = report(event.step, event.metrics, event.resumed)
+            kept = True  # from here on another thread may have it
+            suspended.keep(event, player)
+            return event
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         except KeyboardInterrupt as error:  # raised by the objective: the one from the keyboard never comes here
             return failed(job, error, perf_counter() - began, job.step, worker)
         finally:
+            if not kept:
+                player.close()
+
+
+class Suspended:
+    """Paused generators that wait to go on, the latest 32; older ones are closed, and run again when they are wanted."""
+
+    def __init__(self) -> None:
+        self._players: OrderedDict[int, tuple[int, Player]] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def take(self, job: Job) -> tuple[Player | None, Verdict | None]:
+        """Return what plays a job on, with the first verdict to send to it; (None, None) if it is not here."""
+        with self._lock:
+            step, player = self._players.pop(job.number, (0, None))
+        if player is not None and step != job.step:
             player.close()
+            player = None
+        return (None, None) if player is None else (player, Verdict.GO)
+
+    def keep(self, paused: Paused, player: Player) -> None:
+        """Keep what plays a paused job."""
+        with self._lock:
+            self._players[paused.number] = paused.step, player
+            if len(self._players) > SUSPENDED:
+                self.drop(next(iter(self._players)))
+
+    def drop(self, number: int) -> None:
+        """Close a paused generator, if it is here."""
+        with self._lock:
+            _, player = self._players.pop(number, (0, None))
+        if player is not None:
+            player.close()
+
+    def close(self) -> None:
+        """Close them all."""
+        for number in list(self._players):
+            self.drop(number)
 
 
 class Scratch:
@@ -187,9 +235,11 @@ def check_limits(workers: int | None, **limits: float | None) -> None:
             raise UsageError(f"{name}={limit!r}: must be a number above 0, or None")
 
 
-def _steps(job: Job, generator: Generator[Any, Any, Any], seconds: float, worker: str) -> Player:
-    """Ask a generator objective for one step after the other."""
-    step, metrics = job.step, None
+def _steps(
+    job: Job, generator: Generator[Any, Any, Any], seconds: float, worker: str, context: Context | None
+) -> Player:
+    """Ask a generator objective for one step after the other; steps known from before are passed over."""
+    step, metrics, resumed = 0, None, ""
     try:
         while True:
             began = perf_counter()
@@ -203,9 +253,18 @@ def _steps(job: Job, generator: Generator[Any, Any, Any], seconds: float, worker
             except BaseException as error:  # noqa: BLE001 - whatever it raises ends this trial, not the study
                 return failed(job, error, seconds + perf_counter() - began, step, worker)
             seconds += perf_counter() - began
+            if step == 0 and job.step:
+                resumed = "checkpoint" if context is not None and context._asked else "re-run"
+                step = job.step if resumed == "checkpoint" else 0
             step += 1
-            verdict = yield Reported(job.number, step, metrics)
-            if verdict is not Verdict.GO:
+            if step <= job.step:
+                continue
+            verdict = yield Reported(job.number, step, metrics, resumed)
+            resumed = ""
+            if verdict is Verdict.PAUSE:
+                yield Paused(job.number, step, seconds, worker)
+                seconds, resumed = 0.0, "suspended"
+            elif verdict is not Verdict.GO:
                 began = perf_counter()
                 _close(generator)
                 assert verdict is not None

@@ -24,7 +24,7 @@ class Verdict(enum.Enum):
     PAUSE = "pause"
 
 
-Report: TypeAlias = Callable[[int, Any], Verdict]
+Report: TypeAlias = Callable[[int, Any, str], Verdict]  # step, metrics, how it went on
 
 
 class TrialStopped(BaseException):  # not an Exception: no `except Exception` of a training loop is to hold it up
@@ -37,18 +37,28 @@ class Context:
     Attributes:
         number: the trial's number.
         seed: a function of the study's seed and the trial's number, in [0, 2**32).
-        step: the last step reported before a pause; 0 for a trial that starts.
+        step: the last step reported before a pause or a restart; 0 for a trial that starts. An objective that keeps
+            checkpoints in `directory` goes on from there. One that never looks at it is run again from its first step,
+            and what it reports up to here is passed over.
         resources: what the trial may use, e.g. {"gpu": [0]}.
     """
 
     def __init__(self, job: Job, report: Report | None, directory: Path) -> None:
-        self.number, self.seed, self.step = job.number, job.seed, job.step
+        self.number, self.seed, self._step = job.number, job.seed, job.step
+        self._asked = False  # whether the objective looked at `step`
         self.resources: Mapping[str, Any] = job.resources
         self._directory, self._report = directory, report
-        self._last = job.step
+        self._last = 0
+        self._resumed = "" if job.step else None  # how it went on; None once that is told
         self._metrics: Any = None
         self._verdict = Verdict.GO
         self._waited = 0.0  # seconds the study took for its verdicts
+
+    @property
+    def step(self) -> int:
+        """The last step reported before; see the class."""
+        self._asked = True
+        return self._step
 
     @property
     def directory(self) -> Path:
@@ -83,8 +93,12 @@ class Context:
             if step <= self._last:
                 raise IllegalValue("step", step, f"steps must grow, and step {self._last} is already reported")
             self._last, self._metrics = step, plain(metrics)
+            if step <= self._step:  # known from before
+                self._resumed = "re-run"
+                return
+            resumed, self._resumed = ("" if self._resumed is None else self._resumed or "checkpoint"), None
             asked = perf_counter()
-            self._verdict = self._report(step, self._metrics)
+            self._verdict = self._report(step, self._metrics, resumed)
             self._waited += perf_counter() - asked
         if self._verdict is not Verdict.GO:
             raise TrialStopped(f"trial {self.number} ended early at step {self._last}")

@@ -43,11 +43,13 @@ class Worker:
         busy: it starts or computes; else it waits for us, and leaves by itself if asked.
         born: when it was started (monotonic).
         sent: the key of the objective it has.
+        over: paused jobs that it may forget, told with the next one.
     """
 
     def __init__(self, name: str, mark: str, threads: int | None, share: int) -> None:
         self.name, self.mark = name, mark
         self.ready, self.busy, self.sent = False, True, -1
+        self.over: list[int] = []
         self.born = monotonic()
         ours, theirs = socket.socketpair()
         ours.settimeout(SEND_LIMIT)

@@ -6,9 +6,19 @@ from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
-from evohpo.evaluators.calling import Calling, End, Player, Scratch, ended_early, require_objective, timed_out, timely
+from evohpo.evaluators.calling import (
+    Calling,
+    End,
+    Player,
+    Scratch,
+    Suspended,
+    ended_early,
+    require_objective,
+    timed_out,
+    timely,
+)
 from evohpo.evaluators.context import Verdict
-from evohpo.evaluators.protocol import Event, Job, Reported, Started
+from evohpo.evaluators.protocol import Event, Job, Paused, Reported, Started
 from evohpo.evaluators.threads import Threads
 
 if TYPE_CHECKING:
@@ -41,6 +51,7 @@ class Inline:
         self._verdict: Verdict | None = None
         self._threads = Threads(1, name=NAME)
         self._scratch = Scratch()
+        self._suspended = Suspended()
 
     def submit(self, job: Job) -> None:
         """Take a job; it runs within `wait`.
@@ -64,8 +75,12 @@ class Inline:
                 self._job = None
             return events
         try:
-            events.append(self._player.send(self._verdict))
+            event = self._player.send(self._verdict)
             self._verdict = Verdict.GO
+            events.append(event)
+            if isinstance(event, Paused):
+                self._suspended.keep(event, self._player)
+                self._job = self._player = None
         except StopIteration as stop:
             events.append(stop.value)
             self._job = self._player = None
@@ -75,7 +90,7 @@ class Inline:
         return events
 
     def stop(self, number: int, pause: bool = False) -> None:
-        """End or pause the job between two steps; one that waits for its turn fails."""
+        """End or pause the job between two steps; one that waits for its turn fails, a paused one is forgotten."""
         if self._job is not None and self._job.number == number:
             if self._player is None:
                 self._threads.stop(number, pause)
@@ -89,6 +104,8 @@ class Inline:
                     ended_early(job, Verdict.PAUSE if pause else Verdict.STOP, job.step, None, 0.0, NAME)
                 )
                 return
+        self._suspended.drop(number)
+        self._threads.stop(number)
 
     def close(self) -> None:
         """Close the running generator and forget all jobs."""
@@ -97,6 +114,7 @@ class Inline:
         self._events.clear()
         if player is not None:
             player.close()
+        self._suspended.close()
         self._threads.close()
         self._scratch.close()
 
@@ -111,6 +129,9 @@ class Inline:
             self._threads.submit(job)
             return
         events.append(Started(job.number, NAME))
+        self._player, self._verdict = self._suspended.take(job)
+        if self._player is not None:
+            return
         player = calling.play(job, NAME, self._scratch.directory(job) if calling.takes_context else None)
         self._player = player if job.timeout is None else _timed(player, job, job.timeout)
         self._verdict = None  # what starts a generator

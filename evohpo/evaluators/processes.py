@@ -93,6 +93,7 @@ class Processes:
         self._tasks: dict[int, _Task] = {}  # all that have not ended
         self._queue: deque[_Task] = deque()
         self._running: dict[Worker, _Task] = {}
+        self._holders: dict[int, Worker] = {}  # paused jobs, in whose memory each is
         self._held: list[_Task] = []  # they reported; the next wait lets them go on
         self._events: list[Event] = []
         self._workers: list[Worker] = []
@@ -135,9 +136,14 @@ class Processes:
         return events
 
     def stop(self, number: int, pause: bool = False) -> None:
-        """End or pause a job at its report; one within a step ends at its next report or is killed after 2 s."""
+        """End or pause a job at its report; one within a step ends at its next report or is killed after 2 s.
+
+        A paused one is forgotten.
+        """
         task = self._tasks.get(number)
         if task is None:
+            if (holder := self._holders.pop(number, None)) is not None:
+                holder.over.append(number)
             return
         task.verdict = Verdict.PAUSE if pause else Verdict.STOP
         if task in self._queue:
@@ -193,7 +199,11 @@ class Processes:
             self._start()
         for worker in self._workers:
             if self._queue and worker.ready and worker not in self._running:
-                self._dispatch(worker, self._queue.popleft())
+                task = next((t for t in self._queue if self._holders.get(t.job.number, worker) is worker), None)
+                if task is not None:  # the others wait for the worker that has them in memory
+                    self._queue.remove(task)
+                    self._holders.pop(task.job.number, None)
+                    self._dispatch(worker, task)
 
     def _start(self) -> None:
         if self._guardian is None or self._selector is None:
@@ -222,7 +232,8 @@ class Processes:
             self._send(worker, ("objective", task.blob))
             worker.sent = task.key
         directory = job.directory or self._guardian.scratch / f"trial-{job.number:06d}"
-        self._send(worker, ("job", (job.number, job.seed, job.step, str(directory), task.details)))
+        over, worker.over = worker.over, []
+        self._send(worker, ("job", (job.number, job.seed, job.step, str(directory), task.details, over)))
 
     def _send(self, worker: Worker, value: Any) -> None:
         try:
@@ -266,6 +277,8 @@ class Processes:
         else:
             del self._running[worker]
             worker.busy = False
+            if isinstance(event, Paused):
+                self._holders[event.number] = worker
             self._finish(task, timely(event, task.job, task.timeout), events)
 
     def _hear_report(self, worker: Worker, task: _Task, event: Reported, events: list[Event]) -> None:
@@ -340,6 +353,7 @@ class Processes:
     def _remove(self, worker: Worker) -> None:
         assert self._selector is not None
         self._workers.remove(worker)
+        self._holders = {number: holder for number, holder in self._holders.items() if holder is not worker}
         self._selector.unregister(worker.channel.sock)
         if worker.exit_fd is not None:
             self._selector.unregister(worker.exit_fd)

@@ -22,7 +22,8 @@ class Job:
             None for evaluators that start something else (a script, a cloud job).
         seed: for `ctx.seed`; a function of the study's seed and the trial's number.
         directory: the trial's own folder (made when first used), kept across pause and resume.
-        step: the last step reported before a pause; 0 for a trial that starts.
+        step: the last step reported before a pause; 0 for a trial that starts. A generator that was paused in this
+            evaluator, and is still in memory, is simply asked for more; else the objective is called again.
         timeout: seconds this trial may run, or None.
         resources: what the trial may use, e.g. {"gpu": [0]}.
     """
@@ -47,11 +48,15 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A job reached `step`. It goes on at the next `wait`, unless it is stopped before."""
+    """A job reached `step`. It goes on at the next `wait`, unless it is stopped before.
+
+    `resumed` says, in the first report after a pause, how the job went on; see `Trial.resumed`.
+    """
 
     number: int
     step: int
     metrics: Any
+    resumed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

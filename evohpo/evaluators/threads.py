@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from evohpo.evaluators.calling import (
     Calling,
     Scratch,
+    Suspended,
     check_limits,
     check_workers,
     ended_early,
@@ -80,6 +81,7 @@ class Threads:
         self.timeout = timeout
         self._name = name
         self._scratch = Scratch()
+        self._suspended = Suspended()
         self._queue: deque[Job] = deque()
         self._tasks: dict[int, _Task] = {}
         self._held: list[_Task] = []
@@ -129,7 +131,10 @@ class Threads:
                 return events
 
     def stop(self, number: int, pause: bool = False) -> None:
-        """End or pause a job at its report; one within a step ends at its next report or is given up after 2 s."""
+        """End or pause a job at its report; one within a step ends at its next report or is given up after 2 s.
+
+        A paused one is forgotten.
+        """
         verdict = Verdict.PAUSE if pause else Verdict.STOP
         if (task := self._tasks.get(number)) is not None:
             task.verdict = verdict
@@ -141,6 +146,7 @@ class Threads:
                 self._queue.remove(job)
                 self._events.append(ended_early(job, verdict, job.step, None, 0.0, ""))
                 return
+        self._suspended.drop(number)
 
     def close(self) -> None:
         """Stop all jobs; threads that do not end within 2 s are left to themselves."""
@@ -157,6 +163,7 @@ class Threads:
             thread.join(max(0.0, until - monotonic()))
         self._threads.clear()
         self._inbox, self._outbox = SimpleQueue(), SimpleQueue()
+        self._suspended.close()
         self._scratch.close()
 
     def _fill(self) -> None:
@@ -166,7 +173,9 @@ class Threads:
             if len(self._threads) < len(self._tasks):
                 self._started += 1
                 name = self._name if self.capacity == 1 else f"{self._name}-{self._started}"
-                thread = threading.Thread(target=_work, args=(self._inbox, self._outbox, name), name=name, daemon=True)
+                thread = threading.Thread(
+                    target=_work, args=(self._inbox, self._outbox, self._suspended, name), name=name, daemon=True
+                )
                 self._threads.add(thread)
                 thread.start()
             self._inbox.put(task)
@@ -222,7 +231,9 @@ class Threads:
         self.close()
 
 
-def _work(inbox: SimpleQueue[_Task | None], outbox: SimpleQueue[tuple[_Task, Event]], name: str) -> None:
+def _work(
+    inbox: SimpleQueue[_Task | None], outbox: SimpleQueue[tuple[_Task, Event]], suspended: Suspended, name: str
+) -> None:
     """Run jobs until told to end; what each thread does."""
     calling: Calling | None = None
     while (task := inbox.get()) is not None:
@@ -232,13 +243,13 @@ def _work(inbox: SimpleQueue[_Task | None], outbox: SimpleQueue[tuple[_Task, Eve
         if calling is None or calling.objective is not objective:
             calling = Calling(objective)
 
-        def report(step: int, metrics: Any, task: _Task = task) -> Verdict:
-            outbox.put((task, Reported(task.job.number, step, metrics)))
+        def report(step: int, metrics: Any, resumed: str, task: _Task = task) -> Verdict:
+            outbox.put((task, Reported(task.job.number, step, metrics, resumed)))
             return task.verdicts.get()
 
         task.began, task.thread = monotonic(), threading.current_thread()
         outbox.put((task, Started(task.job.number, name)))
-        end = calling.drive(task.job, name, task.directory, report)
+        end = calling.drive(task.job, name, task.directory, report, suspended)
         outbox.put((task, end))
         if _given_up(task):
             return

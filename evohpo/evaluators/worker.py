@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from evohpo.evaluators.calling import Calling, failed
+from evohpo.evaluators.calling import Calling, Suspended, failed
 from evohpo.evaluators.context import Verdict
 from evohpo.evaluators.frames import Channel
 from evohpo.evaluators.protocol import Failed, Finished, Job, Reported, Started
@@ -46,17 +46,21 @@ def main(name: str, mark: str, fd: str) -> None:
 
 def _serve(channel: Channel, name: str) -> None:
     calling: Calling | None = None
+    suspended = Suspended()
     problem: BaseException | None = None
     while True:
         kind, content = channel.receive()
         if kind == "objective":
             calling, problem = None, None
+            suspended.close()
             try:
                 calling = Calling(pickle.loads(content))  # noqa: S301 - from a process that belongs to this run
             except BaseException as error:  # noqa: BLE001 - whatever it raises ends this trial, not the study
                 problem = error
             continue
-        number, seed, step, directory, details = content
+        number, seed, step, directory, details, over = content
+        for paused in over:
+            suspended.drop(paused)
         job = Job(number, {}, seed=seed, step=step, directory=Path(directory))
         try:
             params, resources = pickle.loads(details)  # noqa: S301 - from a process that belongs to this run
@@ -67,17 +71,17 @@ def _serve(channel: Channel, name: str) -> None:
             assert problem is not None
             channel.send(failed(job, problem, 0.0, step, name))
             continue
-        _run(replace(job, params=params, resources=resources), calling, channel, name)
+        _run(replace(job, params=params, resources=resources), calling, suspended, channel, name)
 
 
-def _run(job: Job, calling: Calling, channel: Channel, name: str) -> None:
+def _run(job: Job, calling: Calling, suspended: Suspended, channel: Channel, name: str) -> None:
     own, began = os.getpid(), perf_counter()
     step = job.step
 
-    def report(at: int, metrics: Any) -> Verdict:
+    def report(at: int, metrics: Any, resumed: str) -> Verdict:
         nonlocal step
         step = at
-        _send(channel, Reported(job.number, at, metrics), metrics)
+        _send(channel, Reported(job.number, at, metrics, resumed), metrics)
         try:
             return Verdict(channel.receive())
         except EOFError:  # the driver closes: tidy up and go
@@ -86,7 +90,7 @@ def _run(job: Job, calling: Calling, channel: Channel, name: str) -> None:
     channel.send(Started(job.number, name))
     assert job.directory is not None
     try:
-        end = calling.drive(job, name, job.directory, report)
+        end = calling.drive(job, name, job.directory, report, suspended)
         if os.getpid() != own:  # see main
             return
         for stream in (sys.stdout, sys.stderr):

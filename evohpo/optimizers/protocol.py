@@ -20,7 +20,10 @@ Array = NDArray[np.float64]
 class Results:
     """What became of `k` proposed chromosomes, in the order in which they were proposed.
 
-    All arrays are read-only. A row is told once.
+    All arrays are read-only. A row is told once; an optimizer with the trait `fidelity` is told a trial at every rung that
+    it comes to, with its step. One that never waits is told a trial that pauses, and where that goes on, its later result as
+    a point of number -1. Without the trait, a trial that a pruner ended is told so that it is never better than one
+    known by then that came further: the results of its step are moved behind those, in their own order.
 
     Attributes:
         X: `(k, dim)` the chromosomes that were really evaluated: as proposed, or as repaired. A list of configurations
@@ -91,12 +94,16 @@ class Population:
         parents: `(k, p)` trial numbers of the parents, as `Results.trials` has them, -1 for none; or None.
         operator: how they were made, one name for all or one a row, e.g. "sbx".
         keys: anything, one a row, that comes back in `Results.keys`.
+        steps: `(k,)` the step at which each trial is to end, 0 for its own end; for objectives that train in steps.
+        heirs: `(k,)` trial numbers whose folders (checkpoints) and steps each trial goes on from, -1 for none.
     """
 
     X: Array
     parents: NDArray[np.int64] | None = None
     operator: str | Sequence[str] | None = None
     keys: Sequence[Any] | None = None
+    steps: NDArray[np.int64] | None = None
+    heirs: NDArray[np.int64] | None = None
 
 
 @runtime_checkable
@@ -165,6 +172,7 @@ class Traits:
             objectives), or "results", the whole `Results` in the order of the population.
         finite: True if it ends by itself, so that no budget is needed (a grid).
         reference: the paper or library it comes from.
+        heirs: True if its trials go on from the folders of others, see `Population.heirs`.
     """
 
     objectives: Literal["single", "multi"] = "single"
@@ -174,3 +182,4 @@ class Traits:
     told: Literal["fitness", "results"] = "fitness"
     finite: bool = False
     reference: str = ""
+    heirs: bool = False

@@ -10,12 +10,14 @@ import numpy as np
 
 from evohpo.errors import StoreError
 from evohpo.optimizers.protocol import Population
-from evohpo.study.conversation import Conversation, Proposal
+from evohpo.pruners import Decision
+from evohpo.study.conversation import END, Conversation, Proposal
 from evohpo.study.ledger import Ledger
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
     from evohpo.optimizers.registry import Resolved
+    from evohpo.pruners import Pruner
     from evohpo.study.journal import Journal, Record
     from evohpo.study.seeds import Seeds
     from evohpo.study.settings import Settings
@@ -32,10 +34,15 @@ class Chronicle:
         initial: configurations to try before the optimizer is asked.
         journal: where events go, None for a study in memory.
         stopped: why the last run ended; {} while one goes on.
+        doomed: trials whose last report was answered with STOP, until they have ended.
     """
 
-    def __init__(self, settings: Settings, seeds: Seeds, resolved: Resolved | None, journal: Journal | None) -> None:
-        self.settings, self.goals, self.journal = settings, settings.goals, journal
+    def __init__(
+        self, settings: Settings, seeds: Seeds, resolved: Resolved | None, pruner: Pruner | None,
+        journal: Journal | None,
+    ) -> None:  # fmt: skip
+        self.settings, self.goals, self.pruner, self.journal = settings, settings.goals, pruner, journal
+        self.doomed: set[int] = set()
         self.ledger = Ledger(single=len(settings.goals.objectives) == 1)
         self.conversation = Conversation(resolved, settings, seeds, self.ledger, self.write)
         self.initial: deque[dict[str, Any]] = deque()
@@ -72,8 +79,8 @@ class Chronicle:
 
     def share_or_run(self, trial: Trial) -> None:
         """Give a trial the result of an earlier one with the same configuration, or mark it as running."""
-        if self.settings.duplicates == "reuse":
-            original = self.ledger.twin(trial, self.settings.space.key(trial.params))
+        if self.settings.duplicates == "reuse" and trial.heir < 0:  # an heir has another history
+            original = self.ledger.twin(trial, self._identity(trial))
             if original is not None and original is not trial:
                 if original.ended:
                     self._share(trial, original)
@@ -82,18 +89,40 @@ class Chronicle:
                 return
         self.ledger.reused_in_a_row = 0
         self.ledger.move(trial, Status.RUNNING)
+        if self.pruner is not None:
+            self._hook("started", trial)
+            self.write("run", trial.number)
 
-    def resume(self) -> list[Trial]:
-        """Return the trials an earlier process left unfinished, each set running, in order; duplicates are shared.
+    def take_over(self) -> list[Trial]:
+        """Return the trials an earlier process left running, each set running, in order; duplicates are shared.
 
-        They start from their first step again: the process that held them is gone.
+        One whose last report was its end ends. The others go on after their last report.
         """
         for trial in self.ledger.unfinished:
-            if trial.reports:
-                self._again(trial)
-                self.write("again", trial.number)
-            self.share_or_run(trial)
+            if trial.number in self.doomed and trial.reports:
+                self.end_early(trial)
+            elif trial.status is Status.PAUSED:
+                continue
+            elif trial.reports:
+                self.ledger.move(trial, Status.RUNNING)
+            else:
+                self.share_or_run(trial)
         return [t for t in self.ledger.unfinished if t.status is Status.RUNNING]
+
+    def go_on(self, trial: Trial) -> None:
+        """Let a paused trial run on."""
+        self._go_on(trial)
+        self.write("resume", trial.number)
+
+    def end_early(self, trial: Trial) -> None:
+        """End a trial with its last report."""
+        assert trial.reports
+        self.finish(trial, {"metrics": trial.reports[-1][1], "steps": trial.steps, "status": self.early(trial)})
+
+    def early(self, trial: Trial) -> Status:
+        """Return what a trial is that was ended early: completed, where nothing more was to come."""
+        completes = getattr(self.pruner, "completes", None)
+        return Status.COMPLETED if completes is not None and completes(trial) else Status.STOPPED
 
     def finish(self, trial: Trial, facts: dict[str, Any]) -> None:
         """End a trial; `facts` are fields of `Trial`. Duplicates that waited for it end with it."""
@@ -103,17 +132,28 @@ class Chronicle:
         for twin in self._finish(trial, status, facts):
             self._share(twin, trial)
 
-    def report(self, trial: Trial, step: int, metrics: dict[str, Any]) -> None:
-        """Record an intermediate result and make it durable."""
-        self._report(trial, step, metrics)
-        self.write("report", trial.number, [step, metrics])
+    def report(self, trial: Trial, step: int, metrics: dict[str, Any]) -> Decision:
+        """Record an intermediate result and make it durable; return whether the trial goes on."""
+        decision = self._report(trial, step, metrics)
+        if trial.limit and step >= trial.limit:
+            decision = Decision.STOP
+        self._obey(trial, decision)
+        self.write(
+            "report", trial.number, [step, metrics] if decision is Decision.CONTINUE else [step, metrics, decision]
+        )
         self.commit()
+        return decision
 
     def attach(self, params: dict[str, Any], metrics: dict[str, Any], label: str) -> Trial:
         """Add a trial measured elsewhere."""
         trial = self._attach(params, metrics, label)
         self.write("attach", trial.number, {"params": params, "metrics": metrics, "label": label})
         return trial
+
+    def _identity(self, trial: Trial) -> Any:
+        """Return what trials with one result have in common."""
+        key = self.settings.space.key(trial.params)
+        return (key, trial.limit) if trial.limit else key
 
     def _share(self, trial: Trial, original: Trial) -> None:
         self.ledger.reused_in_a_row += 1
@@ -123,12 +163,18 @@ class Chronicle:
         }
         self.finish(trial, facts)
 
+    def close_rungs(self) -> None:
+        """Tell the pruner that no new trial comes before paused ones are decided on."""
+        self._hook("close")
+        self.write("close")
+
     # ---- the same, live and on reading
 
     def _start(self, proposal: Proposal, initial: bool) -> Trial:
         trial = Trial(
             len(self.ledger.trials), proposal.params, proposal.generation, label="initial" if initial else "",
             parents=proposal.parents, operator=proposal.operator, x=proposal.x, asked=not initial,
+            limit=proposal.limit, heir=proposal.heir,
         )  # fmt: skip
         self.ledger.add(trial)
         if initial:
@@ -145,17 +191,43 @@ class Chronicle:
             trial.fitness = self.goals.fitness(trial.metrics)
             trial.violation = self.goals.violation(trial.metrics) if self.goals.constraints else 0.0
         twins = self.ledger.end(trial, status)
+        self.doomed.discard(trial.number)
+        self._hook("ended", trial)
         self.conversation.ended(trial)
         return twins
 
-    def _report(self, trial: Trial, step: int, metrics: dict[str, Any]) -> None:
+    def _report(self, trial: Trial, step: int, metrics: dict[str, Any]) -> Decision:
         if trial.reports is None:
             trial.reports = []
         trial.reports.append((step, metrics))
         trial.steps = step
+        if self.pruner is None:
+            return Decision.CONTINUE
+        return self.pruner.report(trial, step, self.goals.fitness(metrics))
 
-    def _again(self, trial: Trial) -> None:
-        trial.reports, trial.steps = None, 0
+    def _obey(self, trial: Trial, decision: Decision) -> None:
+        """Do what a decision on a report says."""
+        if decision is Decision.STOP:
+            self.doomed.add(trial.number)
+        elif decision is Decision.PAUSE:
+            self.ledger.move(trial, Status.PAUSED)
+            self.conversation.reached(trial)
+        elif self.conversation.levelled and self._at_rung(trial):
+            self.conversation.reached(trial)
+
+    def _at_rung(self, trial: Trial) -> bool:
+        rungs = getattr(self.pruner, "rungs", None)
+        return self.pruner is not None and (rungs is None or trial.steps in rungs)
+
+    def _go_on(self, trial: Trial) -> None:
+        self.ledger.move(trial, Status.RUNNING)
+        self._hook("resumed", trial)
+
+    def _hook(self, name: str, *arguments: Any) -> None:
+        """Tell the pruner, if it wants to know."""
+        hook = getattr(self.pruner, name, None)
+        if hook is not None:
+            hook(*arguments)
 
     def _attach(self, params: dict[str, Any], metrics: dict[str, Any], label: str) -> Trial:
         trial = Trial(len(self.ledger.trials), params, label=label)
@@ -176,21 +248,29 @@ class Chronicle:
         elif kind == "ask":
             self._apply_ask(data, rows)
         elif kind == "tell":
-            self.conversation.recorded(data)
+            self.conversation.recorded([tuple(e) if isinstance(e, list) else (e, END) for e in data])
         elif kind == "stop":
             self.stopped = data
         elif kind == "start":
             self.stopped = {}  # somebody went on
             initial = bool(self.initial)
             trial = self._start(Proposal(None, self.initial[0], 0) if initial else self.conversation.queue[0], initial)
-            self.ledger.remember(trial, self.settings.space.key(trial.params))
+            if trial.heir < 0:
+                self.ledger.remember(trial, self._identity(trial))
             self.ledger.move(trial, Status.RUNNING)
         elif kind == "report":
             assert number is not None
-            self._report(trials[number], *data)
-        elif kind == "again":
+            step, metrics, *decision = data
+            self._report(trials[number], step, metrics)
+            self._obey(trials[number], Decision(*decision) if decision else Decision.CONTINUE)
+        elif kind == "run":
             assert number is not None
-            self._again(trials[number])
+            self._hook("started", trials[number])
+        elif kind == "resume":
+            assert number is not None
+            self._go_on(trials[number])
+        elif kind == "close":
+            self._hook("close")
         elif kind == "end":
             assert number is not None
             status = Status(data["status"])
@@ -211,6 +291,8 @@ class Chronicle:
             matrix if matrix is not None else params,
             None if parents is None else np.asarray(parents, np.int64),
             data.get("operator"),
+            steps=data.get("steps"),
+            heirs=data.get("heirs"),
         )
         proposed = params if matrix is None else matrix
         self.conversation.enqueue(proposed, params, data["generation"], data["size"], population)

@@ -14,7 +14,8 @@ import numpy as np
 from evohpo.errors import EvohpoError, EvohpoWarning, IllegalValue, OptimizerError, UsageError
 from evohpo.optimizers.protocol import Array, Optimizer, Population, Problem, Results, Traits
 from evohpo.space import Configs, Real
-from evohpo.trials.fitness import Fitness
+from evohpo.trials.fitness import Fitness, Told
+from evohpo.trials.trial import Status
 
 if TYPE_CHECKING:
     from evohpo.optimizers.registry import Resolved
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
     from evohpo.trials.trial import Trial
 
 TOLERANCE = 1e-9  # linear algebra differs in the last bits between machines
+END = 2**62  # stands for the last step: a trial's end is told after its rungs
 GENERATION = 20  # trials that count as one generation where neither the user nor the optimizer says
 
 Write: TypeAlias = Callable[..., None]
 Rows: TypeAlias = (
     "Array | list[dict[str, Any]]"  # chromosomes, or configurations of an optimizer with a space of its own
 )
-Call: TypeAlias = "tuple[int, Rows] | list[int]"  # an ask (n, what it gave) or a tell (numbers)
+Entry: TypeAlias = tuple[int, int]  # what is told: a trial's number, and the step of a result before its end, or END
+Call: TypeAlias = "tuple[int, Rows] | list[Entry]"  # an ask (n, what it gave) or a tell
 
 
 class ReplayMismatch(EvohpoWarning):
@@ -47,6 +50,8 @@ class Proposal:
     parents: tuple[int, ...] = ()
     operator: str = ""
     key: Any = None
+    limit: int = 0
+    heir: int = -1
 
 
 class Conversation:
@@ -70,7 +75,8 @@ class Conversation:
         self.codec = None if encoding is None else encoding.bind(settings.space)  # None: opened for reading only
         self._fitness = self._new_fitness()
         self._optimizer: Optimizer | None = None
-        self._untold: list[int] = []  # a heap of numbers
+        self._untold: list[Entry] = []  # a heap
+        self._told: dict[int, int] = {}  # trials told before their end, and at which step
         self._frontier = 0  # every trial below has ended
         self._keys: dict[int, Any] = {}
         self._calls: list[Call] = []  # recorded by an earlier process, not yet replayed
@@ -100,8 +106,18 @@ class Conversation:
             self._keys[trial.number] = proposal.key
 
     def ended(self, trial: Trial) -> None:
-        """Remember to tell `trial`."""
-        heapq.heappush(self._untold, trial.number)
+        """Remember to tell `trial`, unless all is told that it came to."""
+        if self._told.get(trial.number) != trial.steps:
+            heapq.heappush(self._untold, (trial.number, END))
+
+    def reached(self, trial: Trial) -> None:
+        """Remember to tell what `trial` came to at its last step, to an optimizer that does not wait for its end."""
+        heapq.heappush(self._untold, (trial.number, trial.steps))
+
+    @property
+    def levelled(self) -> bool:
+        """Whether the optimizer wants to know of every rung."""
+        return self.resolved is not None and self.resolved.traits.fidelity
 
     def _propose(self, n: int) -> bool:
         if self.done:
@@ -117,12 +133,12 @@ class Conversation:
         self._advance()
         if due >= self._frontier:
             return False
-        while self._untold and self._untold[0] <= due:
-            self._tell([heapq.heappop(self._untold)])
+        while self._untold and self._untold[0][0] <= due:
+            self._tell([self._pop()])
         while not self._ask(optimizer, 1):  # it wants more: one at a time, so that timing cannot matter
-            if self.done or not self._untold or self._untold[0] >= self._frontier:
+            if self.done or not self._untold or self._untold[0][0] >= self._frontier:
                 return False
-            self._tell([heapq.heappop(self._untold)])
+            self._tell([self._pop()])
         return True
 
     def _ask(self, optimizer: Optimizer, n: int) -> bool:
@@ -143,6 +159,9 @@ class Conversation:
         data["params"] = [p.params for p in new]
         if population.parents is not None:
             data["parents"] = population.parents.tolist()
+        for name in ("steps", "heirs"):
+            if (column := getattr(population, name)) is not None:
+                data[name] = np.asarray(column).tolist()
         if population.operator is not None:
             data["operator"] = (
                 population.operator if isinstance(population.operator, str) else list(population.operator)
@@ -174,13 +193,17 @@ class Conversation:
             [population.operator] * k if isinstance(population.operator, str) else population.operator or [""] * k
         )
         keys = population.keys if population.keys is not None else [None] * k
+        limits = np.asarray(population.steps).tolist() if population.steps is not None else [0] * k
+        heirs = np.asarray(population.heirs).tolist() if population.heirs is not None else [-1] * k
         explicit = size > 0
         for i in range(k):
             g = generation if explicit else (self._rows + i) // self._size + self._generations_before
             if not explicit:
                 self.ledger.open_generation(g, self._size)
             lineage = tuple(p for p in parents[i] if p >= 0)
-            self.queue.append(Proposal(chromosomes[i], configs[i], g, lineage, operator[i], keys[i]))
+            self.queue.append(
+                Proposal(chromosomes[i], configs[i], g, lineage, operator[i], keys[i], limits[i], heirs[i])
+            )
         if explicit:
             self.ledger.open_generation(generation, size)
         self._rows += k
@@ -210,28 +233,44 @@ class Conversation:
         while self._frontier < len(trials) and trials[self._frontier].ended:
             self._frontier += 1
 
-    def _ready(self) -> list[int]:
+    def _ready(self) -> list[Entry]:
         """Take what can be told now: everything that ended, or only what has no unfinished trial before it."""
+        entries: list[Entry] = []
         if self._steady:
-            numbers, self._untold = sorted(self._untold), []
-            return numbers
-        self._advance()
-        numbers = []
-        while self._untold and self._untold[0] < self._frontier:
-            numbers.append(heapq.heappop(self._untold))
-        return numbers
+            while self._untold:
+                entries.append(self._pop())
+        else:
+            self._advance()
+            while self._untold and self._untold[0][0] < self._frontier:
+                entries.append(self._pop())
+        return entries
 
-    def _tell(self, numbers: list[int]) -> None:
-        if numbers:
+    def _pop(self) -> Entry:
+        """Take the next entry; of a trial that went on before it was told of, only what still counts."""
+        entry = heapq.heappop(self._untold)
+        while self._untold and self._supersedes(self._untold[0], entry):
+            entry = heapq.heappop(self._untold)
+        return entry
+
+    def _supersedes(self, later: Entry, earlier: Entry) -> bool:
+        number, step = earlier
+        same = later[0] == number and later[1] > step
+        return same and (not self.levelled or (later[1] == END and self.ledger.trials[number].steps == step))
+
+    def _tell(self, entries: list[Entry]) -> None:
+        if entries:
             assert self._optimizer is not None
-            self._write("tell", None, numbers)
-            self._guard("tell", self._optimizer.tell, self._results(numbers))
+            self._write("tell", None, [n if step == END else [n, step] for n, step in entries])
+            self._guard("tell", self._optimizer.tell, self._results(entries))
 
-    def _results(self, numbers: list[int]) -> Results:
-        trials = [self.ledger.trials[n] for n in numbers]
-        F, violation = self._fitness(trials)
-        own = np.array([t.asked and t.number >= self._own_from for t in trials])
-        self._outstanding -= int(own.sum())
+    def _results(self, entries: list[Entry]) -> Results:
+        trials = [self.ledger.trials[n] for n, _ in entries]
+        told = [self._told_of(t, step) for t, (_, step) in zip(trials, entries, strict=True)]
+        F, violation = self._fitness(told)
+        first = [self._first(t, step) for t, (_, step) in zip(trials, entries, strict=True)]
+        self._outstanding -= sum(first)
+        own = np.array([f or (self.levelled and self._is_own(t)) for f, t in zip(first, trials, strict=True)])
+        numbers = [n for n, _ in entries]
         X: Any
         if self._proposes_configs:
             X = [dict(t.params) for t in trials]
@@ -239,13 +278,38 @@ class Conversation:
             assert self.codec is not None
             X = np.array([self._chromosome(t) for t in trials]).reshape(len(trials), self.codec.dim)
         arrays = (
-            X, F, violation, np.array([t.steps for t in trials]), np.array([t.failed for t in trials]),
+            X, F, violation, np.array([t.steps for t in told]), np.array([t.fitness is None for t in told]),
             np.where(own, np.array(numbers), -1), np.array(numbers),
         )  # fmt: skip
         for array in arrays:
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)
-        return Results(*arrays[:-1], [self._keys.pop(n, None) for n in numbers], arrays[-1])
+        keys = [self._key(n, step) for n, step in entries]
+        return Results(*arrays[:-1], keys, arrays[-1])
+
+    def _is_own(self, trial: Trial) -> bool:
+        return trial.asked and trial.number >= self._own_from
+
+    def _first(self, trial: Trial, step: int) -> bool:
+        """Return whether one of the optimizer's own trials is told for the first time; remember that it was."""
+        first = self._is_own(trial) and trial.number not in self._told
+        if step != END:
+            self._told[trial.number] = step
+        return first
+
+    def _key(self, number: int, step: int) -> Any:
+        """Return what the optimizer attached to a trial, which a later result of it needs again if that is wanted."""
+        return self._keys.get(number) if self.levelled and step != END else self._keys.pop(number, None)
+
+    def _told_of(self, trial: Trial, step: int) -> Told:
+        """Return a trial's result at its end, or at a step before."""
+        if step == END or trial.reports is None:
+            complete = trial.status not in (Status.STOPPED, Status.PAUSED)
+            return Told(trial.fitness, trial.violation, trial.generation, trial.steps, complete)
+        goals = self.settings.goals
+        metrics = next(metrics for at, metrics in trial.reports if at == step)
+        violation = goals.violation(metrics) if goals.constraints else 0.0
+        return Told(goals.fitness(metrics), violation, trial.generation, step, False)
 
     @property
     def _proposes_configs(self) -> bool:
@@ -260,7 +324,8 @@ class Conversation:
 
     def _new_fitness(self) -> Fitness:
         traits = self.resolved.traits if self.resolved is not None else Traits()
-        return Fitness(self.settings.goals, traits.objectives == "single", traits.constraints, self._seeds.weights)
+        single = traits.objectives == "single"
+        return Fitness(self.settings.goals, single, traits.constraints, self._seeds.weights, traits.fidelity)
 
     def _guard(self, call: str, function: Callable[..., Any], argument: Any) -> Any:
         try:
@@ -277,11 +342,14 @@ class Conversation:
         """Remember a call that an earlier process made; it is replayed before the next new one."""
         self._calls.append(call)
         if isinstance(call, list):
-            told = set(call)
-            self._untold = [n for n in self._untold if n not in told]
+            told, last = set(call), dict(call)
+            self._untold = [
+                e for e in self._untold
+                if e not in told and not (e[0] in last and self._supersedes((e[0], last[e[0]]), e))
+            ]  # fmt: skip
             heapq.heapify(self._untold)
             trials = self.ledger.trials
-            self._outstanding -= sum(trials[n].asked and n >= self._own_from for n in call)
+            self._outstanding -= sum(self._first(trials[n], step) for n, step in call)
 
     def restarted(self) -> None:
         """Start afresh: nothing is outstanding, everything that ended is untold."""
@@ -290,8 +358,9 @@ class Conversation:
         self._generations_before = 1 + max((t.generation for t in self.ledger.trials), default=-1)
         self._fitness = self._new_fitness()
         self._calls, self._keys, self._optimizer, self.done = [], {}, None, False
+        self._told.clear()
         self.queue.clear()
-        self._untold = [t.number for t in self.ledger.trials if t.ended]
+        self._untold = [(t.number, END) for t in self.ledger.trials if t.ended]
         self._forget()
 
     def _started(self) -> Optimizer:
@@ -337,7 +406,7 @@ class Conversation:
     def _replay(self, optimizer: Optimizer) -> str:
         """Make the recorded calls; return where a proposal differs, or ""."""
         calls, self._calls = self._calls, []
-        outstanding = self._outstanding
+        outstanding, told, self._told = self._outstanding, self._told, {}
         own = [t for t in self.ledger.trials[self._own_from :] if t.asked]
         waiting = list(self.queue)
         row = 0
@@ -361,7 +430,7 @@ class Conversation:
                 else:
                     waiting[row - len(own)].key = key
                 row += 1
-        self._outstanding = outstanding
+        self._outstanding, self._told = outstanding, told
         return ""
 
     def _comparable(self, X: Any, recorded: Rows) -> tuple[Any, Any]:

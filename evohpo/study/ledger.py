@@ -65,7 +65,7 @@ class Ledger:
     def end(self, trial: Trial, status: Status) -> list[Trial]:
         """Book a trial whose result fields are filled; return the duplicates that waited for it."""
         self.move(trial, status)
-        self.steps += trial.steps
+        self.steps += 0 if trial.job.startswith("reused") else trial.steps
         self.succeeded += not trial.failed
         self.fresh.append(trial)
         cost = trial.metrics.get("cost", 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 
 from evohpo.errors import IllegalValue, UsageError
 from evohpo.optimizers.registry import Resolved, resolve
-from evohpo.pruners import Decision, Pruner, resolve_pruner
+from evohpo.pruners import Decision, Setting, resolve_pruner
+from evohpo.pruners.levels import max_steps_of
 from evohpo.space import Space
 from evohpo.study import journal as journals
 from evohpo.study.chronicle import Chronicle
@@ -97,12 +99,19 @@ class Study:
         self._chronicle.try_first(first)
         self.commit()
 
+    _closed = False  # whether the pruner was told that no new trial comes
+
     def _open(self, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal | None) -> None:
         self.settings, self.space, self.goals = settings, settings.space, settings.goals
-        self.pruner: Pruner | None = resolve_pruner(pruner)
         self.seeds = Seeds(settings.seed)
+        self.pruner: Any = resolve_pruner(pruner)
+        self.max_steps = max_steps_of(settings.space)
+        if hasattr(self.pruner, "begin"):
+            self.pruner = copy.deepcopy(self.pruner)
+            self.pruner.begin(Setting(settings.goals, self.max_steps, settings.seed))
+        self.max_steps = getattr(self.pruner, "max_steps", None) or self.max_steps
         self._began = time.monotonic()
-        self._chronicle = Chronicle(settings, self.seeds, resolved, journal)
+        self._chronicle = Chronicle(settings, self.seeds, resolved, self.pruner, journal)
         self.ledger = self._chronicle.ledger
 
     @classmethod
@@ -157,14 +166,15 @@ class Study:
         """
         self._began = time.monotonic()
         self._chronicle.stopped = {}
-        self._chronicle.begin(facts)
+        self._chronicle.begin({"max_steps": self.max_steps} | facts if self.max_steps else facts)
 
     # ---- ask and tell
 
     def ask(self, n: int = 1) -> list[Trial]:
         """Return up to `n` trials to evaluate; fewer, or none, while the optimizer waits for results or when it is done.
 
-        Trials that repeat an earlier configuration get its result at once and are not returned.
+        Trials that repeat an earlier configuration get its result at once and are not returned. Paused trials that may go on
+        come first; they have `steps` and `reports` already.
 
         Raises:
             OptimizerError: the optimizer raised or broke the protocol.
@@ -185,6 +195,48 @@ class Study:
             n: how many the caller could use at once.
             generations: hand out nothing of this generation or later.
         """
+        trial = self.promote() or self._new(n, generations)
+        while trial is None and self.unblock():
+            trial = self.promote() or self._new(n, generations)
+        return trial
+
+    def promote(self) -> Trial | None:
+        """Let the paused trial run on that the pruner puts first; None if it puts none. Ends those that it gives up."""
+        decide = getattr(self.pruner, "decide", None)
+        while decide is not None and self.ledger.counts[Status.PAUSED] and (decided := decide()) is not None:
+            number, decision = decided
+            trial: Trial = self.trials[number]
+            if decision is Decision.STOP:
+                self._chronicle.end_early(trial)
+                continue
+            self._chronicle.go_on(trial)
+            return trial
+        return None
+
+    def unblock(self) -> bool:
+        """If all that is under way are paused trials, have them decided on or end them; return whether something changed."""
+        counts = self.ledger.counts
+        if counts[Status.RUNNING] or not counts[Status.PAUSED]:
+            return False
+        if not self._closed:
+            self._closed = True
+            self._chronicle.close_rungs()
+            return True
+        return self.end_paused()
+
+    def end_paused(self) -> bool:
+        """End all paused trials with their last reports; return whether there were any."""
+        paused = (
+            [t for t in self.ledger.unfinished if t.status is Status.PAUSED]
+            if self.ledger.counts[Status.PAUSED]
+            else []
+        )
+        for trial in paused:
+            self._chronicle.end_early(trial)
+        return bool(paused)
+
+    def _new(self, n: int, generations: int | None) -> Trial | None:
+        """Make the next proposal a trial."""
         chronicle = self._chronicle
         if self.ledger.parked >= (self.settings.population or GENERATION):
             return None  # more of the same would come: first let something end
@@ -196,11 +248,12 @@ class Study:
                 return None
             trial = chronicle.start(proposal)
         chronicle.share_or_run(trial)
+        self._closed = False
         return trial
 
     def resume(self) -> list[Trial]:
         """Take over the trials that an earlier run left unfinished, in order; the caller evaluates them."""
-        return self._chronicle.resume()
+        return self._chronicle.take_over()
 
     @property
     def exhausted(self) -> bool:
@@ -218,6 +271,12 @@ class Study:
         """Whether the optimizer ends by itself."""
         resolved = self._chronicle.conversation.resolved
         return resolved is not None and resolved.traits.finite
+
+    @property
+    def inherits(self) -> bool:
+        """Whether trials go on from the folders of others."""
+        resolved = self._chronicle.conversation.resolved
+        return resolved is not None and resolved.traits.heirs
 
     @property
     def done(self) -> bool:
@@ -256,7 +315,7 @@ class Study:
         if error is None:
             try:
                 facts["metrics"] = self.goals.check(metrics)
-                facts["status"] = Status.STOPPED if stopped else Status.COMPLETED
+                facts["status"] = self._chronicle.early(trial) if stopped else Status.COMPLETED
             except IllegalValue as illegal:
                 error, kind = str(illegal), "value"
         if error is not None:
@@ -267,19 +326,25 @@ class Study:
     def report(self, trial: Trial | int, step: int, metrics: Any) -> Decision:
         """Record an intermediate result and return whether the trial is to go on.
 
+        After STOP the trial is over, with this result. After PAUSE it may go on some time: `ask` returns it then.
+
         Raises:
             UsageError: the trial has ended, or `step` is not above the last one.
             IllegalValue: `metrics` is no legal result.
         """
+        decision = self.note(trial, step, metrics)
+        if decision is Decision.STOP:
+            self._chronicle.end_early(self._open_trial(trial))
+            self.commit()
+        return decision
+
+    def note(self, trial: Trial | int, step: int, metrics: Any) -> Decision:
+        """Do what `report` does, for a caller that says itself what became of the trial after STOP."""
         trial = self._open_trial(trial)
         last = trial.reports[-1][0] if trial.reports else 0
         if isinstance(step, bool) or int(step) != step or step <= last:
             raise UsageError(f"trial {trial.number}: step {step!r} must be a whole number above the last one, {last}")
-        metrics = self.goals.check(metrics)
-        self._chronicle.report(trial, int(step), metrics)
-        if self.pruner is None:
-            return Decision.CONTINUE
-        return self.pruner.report(trial, int(step), self.goals.fitness(metrics))
+        return self._chronicle.report(trial, int(step), self.goals.check(metrics))
 
     @overload
     def attach(self, params: Mapping[str, Any], metrics: Any, label: str = "attached") -> Trial: ...

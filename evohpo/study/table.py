@@ -32,6 +32,8 @@ def trials_table(study: Study) -> pd.DataFrame:
     if any(t.parents or t.operator for t in trials):
         columns[_free("parents", columns)] = [t.parents for t in trials]
         columns[_free("operator", columns)] = [t.operator for t in trials]
+    if any(t.resumed for t in trials):
+        columns[_free("resumed", columns)] = [t.resumed for t in trials]
     return pd.DataFrame(columns)
 
 

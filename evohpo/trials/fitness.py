@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,10 +12,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evohpo.trials.goals import Goals
-    from evohpo.trials.trial import Trial
 
 FAR = 1e30  # behind every real fitness, yet finite: foreign code rarely survives infinity
 EPOCH = 4  # generations that share one weight vector: long enough to make progress, short enough to cover the front
+
+
+class Told(NamedTuple):
+    """A result as an optimizer hears of it.
+
+    Attributes:
+        fitness: the objectives' values, None for a failed trial.
+        violation: of the outcome constraints.
+        generation: of the trial.
+        steps: where it was measured.
+        complete: whether the trial came to its natural end.
+    """
+
+    fitness: tuple[float, ...] | None
+    violation: float
+    generation: int
+    steps: int
+    complete: bool
 
 
 class Fitness:
@@ -26,10 +43,22 @@ class Fitness:
     optimizer several objectives become one by the augmented Chebyshev norm of normalised objectives with weights that
     rotate every few generations (Knowles 2006, ParEGO, eq. 2).
 
+    A trial that was ended early is never better than one that came further: the results of its step are moved, all by the
+    same amount, so that the best of them is as good as the worst known one that came further.
+
     Everything depends only on the order of trials, not on how they were batched, so replay gives the same numbers.
+
+    Args:
+        goals: objectives and constraints.
+        scalar: several objectives become one.
+        constrained: the optimizer looks at violations itself.
+        seed: of the weights.
+        levelled: the optimizer looks at steps itself, so that nothing is moved.
     """
 
-    def __init__(self, goals: Goals, scalar: bool, constrained: bool, seed: np.random.SeedSequence) -> None:
+    def __init__(
+        self, goals: Goals, scalar: bool, constrained: bool, seed: np.random.SeedSequence, levelled: bool = False
+    ) -> None:
         self.m = len(goals.objectives)
         self.constraints = bool(goals.constraints)
         self.scalarise = scalar and self.m > 1
@@ -39,8 +68,11 @@ class Fitness:
         self._ideal, self._nadir = np.full(self.m, np.inf), np.full(self.m, -np.inf)
         columns = 1 if self.scalarise else self.m
         self._best, self._worst = np.full(columns, np.inf), np.full(columns, -np.inf)
+        self._levelled = levelled
+        self._level_best: dict[float, NDArray[np.float64]] = {}  # by the step at which trials ended
+        self._level_worst: dict[float, NDArray[np.float64]] = {}  # as told
 
-    def __call__(self, trials: Sequence[Trial]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def __call__(self, trials: Sequence[Told]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return fitness `(k, columns)` and violation `(k,)` of `trials`, in their order."""
         failed = np.array([t.fitness is None for t in trials])
         blank = (np.nan,) * self.m
@@ -48,6 +80,8 @@ class Fitness:
         violation = np.array([t.violation for t in trials], float)
         if self.scalarise:
             F = self._chebyshev(F, failed, [t.generation for t in trials])
+        if not self._levelled:
+            self._move(F, trials)
         F = self._impute(F, failed)
         if self.constraints:
             violation[failed] = FAR  # behind every infeasible trial too
@@ -70,6 +104,23 @@ class Fitness:
                 spread = np.where(worst > best, worst - best, 1.0)
             F = np.where(failed[:, None], np.where(seen, worst + spread, FAR), F)
         return F
+
+    def _move(self, F: NDArray[np.float64], trials: Sequence[Told]) -> None:
+        """Put trials that ended early behind those that came further."""
+        if not self._level_best and all(t.complete for t in trials):
+            if len(F):
+                self._level_worst[np.inf] = np.fmax(self._level_worst.get(np.inf, F[0]), np.fmax.reduce(F))
+            return
+        for f, trial in zip(F, trials, strict=True):
+            if trial.fitness is None:
+                continue
+            level = np.inf if trial.complete else float(trial.steps)
+            if not trial.complete:
+                best = self._level_best[level] = np.fmin(self._level_best.get(level, f), f)
+                further = [worst for step, worst in self._level_worst.items() if step > level]
+                if further:
+                    f += np.maximum(np.max(further, 0) - best, 0.0)
+            self._level_worst[level] = np.fmax(self._level_worst.get(level, f), f)
 
     def _chebyshev(
         self, F: NDArray[np.float64], failed: NDArray[np.bool_], generations: list[int]

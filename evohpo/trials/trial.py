@@ -50,6 +50,10 @@ class Trial:
         operator: how it was made from them, where the optimizer tells.
         x: `(dim,)` its chromosome; None for optimizers that propose configurations.
         asked: True if the optimizer proposed it, False if the user gave it.
+        limit: the step at which the optimizer wants it ended; 0 for none.
+        heir: number of the trial whose folder and steps it goes on from; -1 for none.
+        resumed: how it last went on after a pause or a restart: "suspended" (it had stayed in its worker's memory),
+            "checkpoint" (it read `ctx.step` and went on from its folder), "re-run" (its earlier steps were run again); "".
     """
 
     number: int
@@ -72,6 +76,9 @@ class Trial:
     operator: str = ""
     x: NDArray[np.float64] | None = None
     asked: bool = False
+    limit: int = 0
+    heir: int = -1
+    resumed: str = ""
 
     @property
     def ended(self) -> bool:

@@ -39,6 +39,25 @@ def counts(params):
         yield {"step": i + 1}
 
 
+def counts_by_report(params, ctx):
+    for i in range(params["n"]):
+        ctx.report(i + 1, at=i + 1)
+
+
+def keeps_a_checkpoint(params, ctx):
+    path = ctx.directory / "steps"
+    for _ in range(ctx.step, params["n"]):
+        path.write_text((path.read_text() if path.exists() else "") + ".")
+        yield {"sum": len(path.read_text())}
+
+
+def keeps_a_checkpoint_by_report(params, ctx):
+    path = ctx.directory / "steps"
+    for i in range(ctx.step, params["n"]):
+        path.write_text((path.read_text() if path.exists() else "") + ".")
+        ctx.report(i + 1, sum=len(path.read_text()))
+
+
 def counts_and_returns(params):
     yield from counts(params)
     return {"total": params["n"]}

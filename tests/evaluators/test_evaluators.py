@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -88,10 +89,61 @@ def test_a_trial_is_paused_after_its_step(evaluator, tmp_path, objective):
     assert end.step == 2
 
 
-def test_steps_go_on_after_a_pause(evaluator):
-    events = run(evaluator, Job(0, {"n": 2}, hostile.counts, step=5))[0]
-    assert [e.step for e in events if isinstance(e, Reported)] == [6, 7]
+def steps_of(events):
+    return [(e.step, e.metrics, e.resumed) for e in events if isinstance(e, Reported)]
+
+
+def pause_at(evaluator, step):
+    return lambda event: event.step == step and evaluator.stop(event.number, pause=True)
+
+
+def test_a_paused_generator_stays_in_memory_and_goes_on(evaluator, tmp_path):
+    first = Job(0, {"n": 4, "path": str(tmp_path / "0")}, hostile.marks_its_end)
+    run(evaluator, first, verdict=pause_at(evaluator, 2))
+    assert (tmp_path / "0").read_text() == "2"  # not closed
+    events = run(evaluator, replace(first, step=2))[0]
+    assert steps_of(events) == [(3, {"at": 3}, "suspended"), (4, {"at": 4}, "")]
+    assert (events[-1].steps, events[-1].value) == (4, {"at": 4})
+
+
+def test_other_trials_run_while_one_is_paused(evaluator):
+    run(evaluator, Job(0, {"n": 4}, hostile.counts), verdict=pause_at(evaluator, 2))
+    assert len(run(evaluator, *[Job(i, {"n": 2}, hostile.counts) for i in range(1, 6)])) == 5
+    events = run(evaluator, Job(0, {"n": 4}, hostile.counts, step=2))[0]
+    assert steps_of(events)[0] == (3, {"step": 3}, "suspended")
+
+
+def test_a_paused_generator_can_be_paused_again_and_stopped(evaluator, tmp_path):
+    job = Job(0, {"n": 9, "path": str(tmp_path / "0")}, hostile.marks_its_end)
+    for step in (0, 1, 2):
+        end = run(evaluator, replace(job, step=step), verdict=pause_at(evaluator, step + 1))[0][-1]
+        assert isinstance(end, Paused)
+    end = run(evaluator, replace(job, step=3), verdict=lambda e: evaluator.stop(0))[0][-1]
+    assert (end.stopped, end.steps, (tmp_path / "0").read_text()) == (True, 4, "4 closed")
+
+
+def test_a_paused_generator_that_is_not_wanted_any_more_is_closed(evaluator, tmp_path):
+    jobs = [Job(i, {"n": 9, "path": str(tmp_path / str(i))}, hostile.marks_its_end) for i in range(8)]
+    run(evaluator, jobs[0], verdict=pause_at(evaluator, 2))
+    evaluator.stop(0)
+    run(evaluator, *jobs[1:])  # a worker process hears of it with its next job
+    assert (tmp_path / "0").read_text() == "2 closed"
+
+
+@pytest.mark.parametrize("objective", [hostile.counts, hostile.counts_by_report])
+def test_where_it_is_gone_from_memory_a_trial_is_run_again_up_to_its_step(evaluator, objective):
+    events = run(evaluator, Job(0, {"n": 7}, objective, step=5))[0]
+    assert [(step, resumed) for step, _, resumed in steps_of(events)] == [(6, "re-run"), (7, "")]
     assert events[-1].steps == 7
+
+
+@pytest.mark.parametrize("objective", [hostile.keeps_a_checkpoint, hostile.keeps_a_checkpoint_by_report])
+def test_a_trial_that_looks_at_its_step_goes_on_from_its_checkpoint(evaluator, tmp_path, objective):
+    job = Job(0, {"n": 4}, objective, directory=tmp_path / "0")
+    first = run(evaluator, job, verdict=lambda e: e.step == 2 and evaluator.stop(0))[0]
+    assert steps_of(first) == [(1, {"sum": 1}, ""), (2, {"sum": 2}, "")]
+    assert steps_of(run(evaluator, replace(job, step=2))[0]) == [(3, {"sum": 3}, "checkpoint"), (4, {"sum": 4}, "")]
+    assert len((tmp_path / "0" / "steps").read_text()) == 4  # none was run twice
 
 
 def test_an_objective_that_swallows_the_stop_is_still_stopped(evaluator):

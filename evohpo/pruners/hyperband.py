@@ -1,0 +1,260 @@
+"""Hyperband and successive halving, synchronous: a rung is decided when all its trials are there.
+
+Reference: Jamieson, Talwalkar (2016), Non-stochastic best arm identification and hyperparameter optimization; Li, Jamieson,
+DeSalvo, Rostamizadeh, Talwalkar (2018), Hyperband: A novel bandit-based approach to hyperparameter optimization.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from evohpo.errors import UsageError
+from evohpo.pruners.combine import Joinable
+from evohpo.pruners.levels import check, unknown_max
+from evohpo.pruners.protocol import Decision, Setting
+from evohpo.pruners.rung import Rung, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evohpo.trials.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """A number of trials, and how many of them are left at each rung.
+
+    Attributes:
+        rungs: the steps at which trials are compared, the last one is where they are complete.
+        sizes: how many trials get there.
+    """
+
+    rungs: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def n(self) -> int:
+        """How many trials it begins with."""
+        return self.sizes[0]
+
+    @property
+    def steps(self) -> int:
+        """The steps of all its trials together."""
+        gains = [self.rungs[0], *(b - a for a, b in pairwise(self.rungs))]
+        return sum(size * gain for size, gain in zip(self.sizes, gains, strict=True))
+
+
+def halving(n: int, min_steps: int, max_steps: int, eta: int) -> Bracket:
+    """Return successive halving of `n` trials: 1/eta of them go on to eta times the steps, down to one, or `max_steps`.
+
+    >>> halving(10, 2, 50, 3)
+    Bracket(rungs=(2, 6, 50), sizes=(10, 3, 1))
+    """
+    rungs, sizes = [min_steps], [n]
+    while rungs[-1] < max_steps and sizes[-1] > 1:
+        rungs.append(min(rungs[-1] * eta, max_steps))
+        sizes.append(max(1, sizes[-1] // eta))
+    rungs[-1] = max_steps
+    return Bracket(tuple(rungs), tuple(sizes))
+
+
+def plan(max_steps: int, min_steps: int = 1, eta: int = 3) -> list[Bracket]:
+    """Return Hyperband's brackets, the one with the most trials and the fewest steps first.
+
+    >>> [(b.n, b.rungs[0]) for b in plan(27)], sum(b.n for b in plan(27)), sum(b.steps for b in plan(27))
+    ([(27, 1), (12, 3), (6, 9), (4, 27)], 49, 357)
+    """
+    check("Hyperband", min_steps, max_steps, eta)
+    s_max = 0
+    while min_steps * eta ** (s_max + 1) <= max_steps:
+        s_max += 1
+    brackets = []
+    for s in range(s_max, -1, -1):
+        n = -(-(s_max + 1) * eta**s // (s + 1))  # rounded up
+        rungs = tuple(max_steps // eta ** (s - i) for i in range(s + 1))
+        brackets.append(Bracket(rungs, tuple(n // eta**i for i in range(s + 1))))
+    return brackets
+
+
+class _Race:
+    """One bracket under way."""
+
+    def __init__(self, bracket: Bracket, eta: int) -> None:
+        self.bracket, self.eta = bracket, eta
+        self.members: set[int] = set()
+        self.closed = False  # to new trials
+        self.level = 0
+        self.rung = Rung()
+        self.out: set[int] = set()  # trials on their way to the rung
+
+    @property
+    def step(self) -> int:
+        """Return the steps up to the rung that trials are on their way to."""
+        return self.bracket.rungs[self.level]
+
+    def join(self, number: int) -> None:
+        """Take in a trial."""
+        self.members.add(number)
+        self.out.add(number)
+        self.closed = len(self.members) >= self.bracket.n
+
+    def halve(self) -> tuple[list[int], list[int]]:
+        """Return who goes on to the next rung, the best first, and who does not."""
+        order = self.rung.best_first(self.rung.values)
+        full = len(self.members) >= self.bracket.n
+        keep = self.bracket.sizes[self.level + 1] if full else max(1, len(order) // self.eta)
+        self.level += 1
+        self.rung = Rung()
+        self.out = set(order[:keep])
+        return order[:keep], order[keep:]
+
+
+class Hyperband(Joinable):
+    """Runs brackets of successive halving, from many trials of few steps to few trials of all steps, again and again.
+
+    Trials join brackets in the order in which they start. At a rung a trial pauses; when all of its bracket are there, the
+    best 1/eta go on, the best of them first, and the others end. Where no new trial can come (an optimizer that waits for its
+    generation, or the budget is spent) the bracket is closed with the trials that it has. So the decisions do not depend on the
+    number of workers or on time. With an optimizer that learns, such as "de", this is the scheme of DEHB and BOHB.
+
+    Args:
+        max_steps: the step at which a trial is complete; None takes the space's `epochs` or `max_epochs`.
+        min_steps: the first rung of the first bracket, at least.
+        eta: the share that goes on is 1/eta; at least 2.
+
+    Raises:
+        UsageError: an argument that makes no sense.
+
+    Example:
+        >>> [(b.n, b.rungs) for b in Hyperband(max_steps=9).brackets]
+        [(9, (1, 3, 9)), (5, (3, 9)), (3, (9,))]
+    """
+
+    pauses = True
+
+    def __init__(self, max_steps: int | None = None, min_steps: int = 1, eta: int = 3) -> None:
+        check(type(self).__name__, min_steps, max_steps, eta)
+        self.max_steps, self.min_steps, self.eta = max_steps, min_steps, eta
+        self._setting = Setting()
+        self._races: list[_Race] = []  # those with trials, the last one may be open
+        self._begun = 0
+        self._race: dict[int, _Race] = {}
+        self._decided: list[tuple[int, Decision]] = []  # the next one last
+        self._paused: set[int] = set()
+
+    @property
+    def brackets(self) -> list[Bracket]:
+        """The plan, which is repeated."""
+        if self.max_steps is None:
+            raise unknown_max(type(self).__name__)
+        return plan(self.max_steps, self.min_steps, self.eta)
+
+    @property
+    def rungs(self) -> list[int]:
+        """All steps at which trials of any bracket are compared."""
+        return sorted({step for bracket in self.brackets for step in bracket.rungs})
+
+    def begin(self, setting: Setting) -> None:
+        """Take from the study what was not given."""
+        self._setting = setting
+        if self.max_steps is None:
+            self.max_steps = setting.max_steps
+        _ = self.brackets
+
+    def started(self, trial: Trial) -> None:
+        """Give the trial a place in the first bracket that is open."""
+        if trial.number in self._race:
+            return
+        if not self._races or self._races[-1].closed:
+            brackets = self.brackets
+            self._races.append(_Race(brackets[self._begun % len(brackets)], self.eta))
+            self._begun += 1
+        self._race[trial.number] = self._races[-1]
+        self._races[-1].join(trial.number)
+
+    def report(self, trial: Trial, step: int, value: Sequence[float]) -> Decision:
+        """Return PAUSE at the next rung of the trial's bracket, STOP at the last one, else CONTINUE."""
+        self.started(trial)
+        race = self._race[trial.number]
+        if step < race.step or trial.number not in race.out:
+            return Decision.CONTINUE
+        if race.level == len(race.bracket.rungs) - 1:
+            return Decision.STOP
+        race.rung.add(trial.number, value_of(trial, value, self._setting))
+        race.out.discard(trial.number)
+        self._paused.add(trial.number)
+        self._settle(race)
+        return Decision.PAUSE
+
+    def resumed(self, trial: Trial) -> None:
+        """Take it that the trial runs on."""
+        self._forget(trial.number)
+
+    def ended(self, trial: Trial) -> None:
+        """Take it that the trial comes to no further rung."""
+        self._forget(trial.number)
+        race = self._race.pop(trial.number, None)
+        if race is not None:
+            race.out.discard(trial.number)
+            self._settle(race)
+
+    def decide(self) -> tuple[int, Decision] | None:
+        """Return the next decision on a paused trial."""
+        while self._decided:
+            number, decision = self._decided[-1]
+            if number in self._paused:
+                return number, decision
+            self._decided.pop()
+        return None
+
+    def close(self) -> None:
+        """Let the last bracket begin its decisions with the trials that it has."""
+        if self._races and not self._races[-1].closed:
+            self._races[-1].closed = True
+            self._settle(self._races[-1])
+
+    def completes(self, trial: Trial) -> bool:
+        """Return whether the trial has all its steps."""
+        return self.max_steps is not None and trial.steps >= self.max_steps
+
+    def _forget(self, number: int) -> None:
+        self._paused.discard(number)
+
+    def _settle(self, race: _Race) -> None:
+        """Decide a rung that nobody is on the way to."""
+        if not race.closed or race.out or not len(race.rung):
+            return
+        on, over = race.halve()
+        decided = [(n, Decision.STOP) for n in over] + [(n, Decision.CONTINUE) for n in on]
+        # earlier brackets go first; within one those that end, then the best
+        self._decided[:0] = decided[::-1]
+
+
+class SuccessiveHalving(Hyperband):
+    """Runs one bracket of successive halving after the other: `n` trials from `min_steps` on, 1/eta of them eta times further.
+
+    Args:
+        n: trials of a bracket.
+        max_steps: the step at which a trial is complete; None takes the space's `epochs` or `max_epochs`.
+        min_steps: the first rung.
+        eta: the share that goes on is 1/eta; at least 2.
+
+    Example:
+        >>> SuccessiveHalving(9, max_steps=9).brackets
+        [Bracket(rungs=(1, 3, 9), sizes=(9, 3, 1))]
+    """
+
+    def __init__(self, n: int, max_steps: int | None = None, min_steps: int = 1, eta: int = 3) -> None:
+        if isinstance(n, bool) or int(n) != n or n < 1:
+            raise UsageError(f"SuccessiveHalving(n={n!r}): must be a whole number of at least 1")
+        super().__init__(max_steps, min_steps, eta)
+        self.n = n
+
+    @property
+    def brackets(self) -> list[Bracket]:
+        """The bracket that is repeated."""
+        if self.max_steps is None:
+            raise unknown_max(type(self).__name__)
+        return [halving(self.n, self.min_steps, self.max_steps, self.eta)]
