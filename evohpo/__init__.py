@@ -21,6 +21,7 @@ _HOMES = {
     ],
     "evohpo.trials": ["Trial", "Status", "Goals"],
     "evohpo.optimizers": ["optimizer", "use", "available_optimizers", "Optimizer", "Population", "Problem", "Results"],
+    "evohpo.optimizers.pbt": ["PBT"],
     "evohpo.pruners": [
         "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
     ],
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from evohpo.optimizers import available_optimizers as available_optimizers
     from evohpo.optimizers import optimizer as optimizer
     from evohpo.optimizers import use as use
+    from evohpo.optimizers.pbt import PBT as PBT
     from evohpo.pruners import ASHA as ASHA
     from evohpo.pruners import PASHA as PASHA
     from evohpo.pruners import Decision as Decision

@@ -20,6 +20,7 @@ SEEDS = 5
 
 # what is not meant to beat random search, and why
 NO_BETTER = {
+    "pbt": "it trains one population in steps; of trials without steps it makes ten small generations",
     "random": "is random search",
     "sobol": "is random search, spread evenly",
     "grid": "looks at every corner in turn",

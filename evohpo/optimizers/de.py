@@ -85,7 +85,7 @@ def de(
         lead = base
         if strategy == "current-to-pbest/1":  # JADE eq. 6
             mutants, lead = mutants + F * (X[pbest] - X), pbest
-        mutants = _mix(reflect(mutants), X[lead], X[r2], whole, rng)
+        mutants = mix(reflect(mutants), X[lead], X[r2], whole, rng)
         children = np.where(at_least_one(rng.random((n, dim)), CR, rng), mutants, X)
         family = np.column_stack([numbers, numbers[lead], numbers[r2], numbers[r3]])
 
@@ -97,7 +97,7 @@ def de(
         parents = where(success, told, parents)
 
 
-def _mix(mutants: Array, lead: Array, donor: Array, whole: np.ndarray, rng: np.random.Generator) -> Array:
+def mix(mutants: Array, lead: Array, donor: Array, whole: np.ndarray, rng: np.random.Generator) -> Array:
     """Return mutants whose unordered genes come from the lead, a donor or, rarely, from anywhere."""
     if not whole.any():
         return mutants

@@ -50,10 +50,13 @@ def _population(answer: Any, problem: Problem, traits: Traits, who: str) -> Popu
     X: Any = _configs(given.X, who) if _proposes_configs(traits) else checked_rows(given.X, problem.dim, who)
     parents = None if given.parents is None else _parents(given.parents, who)
     operator = given.operator if isinstance(given.operator, str | None) else list(given.operator)
-    for what, values in (("parents", parents), ("operator", operator), ("keys", given.keys)):
+    steps = None if given.steps is None else _whole(given.steps, f"{who} steps")
+    heirs = None if given.heirs is None else _whole(given.heirs, f"{who} heirs")
+    columns = {"parents": parents, "operator": operator, "keys": given.keys, "steps": steps, "heirs": heirs}
+    for what, values in columns.items():
         if values is not None and not isinstance(values, str) and len(values) != len(X):
             raise OptimizerError(f"{who} {len(X)} rows but {len(values)} {what}: give one a row")
-    return Population(X, parents, operator, given.keys)
+    return Population(X, parents, operator, given.keys, steps, heirs)
 
 
 def _proposes_configs(traits: Traits) -> bool:
@@ -62,6 +65,18 @@ def _proposes_configs(traits: Traits) -> bool:
     from evohpo.space import Configs
 
     return isinstance(traits.encoding, Configs)
+
+
+def _whole(given: Any, what: str) -> NDArray[np.int64]:
+    """Return whole numbers `(k,)`.
+
+    Raises:
+        OptimizerError: they are none.
+    """
+    numbers = np.array(given)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise OptimizerError(f"{what} of type {numbers.dtype} and shape {numbers.shape}: give one whole number a row")
+    return numbers.astype(np.int64)
 
 
 def _parents(given: Any, who: str) -> NDArray[np.int64]:
@@ -167,6 +182,7 @@ class Generations:
         self._keys: Sequence[Any] | None = None  # the guest's own
         self._missing = np.zeros(0, bool)  # (k,) rows of this generation that are not told yet
         self._parts: list[Results] = []
+        self._rungs: list[Results] = []  # results before the end of trials
 
     def ask(self, n: int) -> Array | Population | None:  # noqa: ARG002 - a generation comes whole
         """Return the next generation, no row while one is out, None when the generator has returned."""
@@ -211,6 +227,9 @@ class Generations:
         if not own.all():
             remember(self._problem, frozen(results).take(~own))
             results = results.take(own)
+        if not results.final.all():  # at rungs; the generator sees them with the rest of its generation
+            self._rungs.append(frozen(results).take(~results.final))
+            results = results.take(results.final)
         if not len(results):
             return
         rows = np.fromiter(results.keys, np.int64, len(results)) - self._first
@@ -229,7 +248,8 @@ class Generations:
             told = frozen(told).take(order)
         told = frozen(replace(told, keys=() if self._keys is None else list(self._keys)))
         if self._traits.told == "results":
-            return told
+            rungs, self._rungs = [replace(r, keys=()) for r in self._rungs], []
+            return frozen(Results.concatenate([replace(told, keys=()), *rungs])) if rungs else told
         return told.F[:, 0] if self._traits.objectives == "single" else told.F
 
     def close(self) -> None:

@@ -51,8 +51,8 @@ def available_optimizers() -> dict[str, Listed]:
     """Return every optimizer there is, by name; what cannot be imported is listed with its error.
 
     Example:
-        >>> [name for name in available_optimizers() if name.startswith("de")]
-        ['de', 'de-steady']
+        >>> [name for name in available_optimizers() if name.startswith("de-")]
+        ['de-steady']
     """
     listed = {name: _listed(name) for name in registry.names()}
     for name, points in plugins.plugins("evohpo.optimizers").items():

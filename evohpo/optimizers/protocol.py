@@ -35,6 +35,7 @@ class Results:
         numbers: `(k,)` trial numbers; -1 marks a point that this optimizer never proposed (a baseline).
         keys: what the optimizer attached to each row with `Population(..., keys=...)`, else None.
         trials: `(k,)` trial numbers of all rows, those never proposed included: what `Population.parents` is made of.
+        final: `(k,)` whether the trial is over; False only for results at a rung, see the trait `fidelity`.
     """
 
     X: Array
@@ -45,8 +46,11 @@ class Results:
     numbers: NDArray[np.int64]
     keys: Sequence[Any] = ()
     trials: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    final: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
 
     def __post_init__(self) -> None:
+        if len(self.final) != len(self.numbers):
+            object.__setattr__(self, "final", np.ones(len(self.numbers), np.bool_))
         if len(self.trials) != len(self.numbers):  # results made by hand: all rows were proposed
             object.__setattr__(self, "trials", self.numbers)
 
@@ -60,7 +64,7 @@ class Results:
         X: Any = self.X[index] if isinstance(self.X, np.ndarray) else [self.X[i] for i in rows]
         return Results(
             X, self.F[index], self.violation[index], self.steps[index], self.failed[index],
-            self.numbers[index], keys, self.trials[index],
+            self.numbers[index], keys, self.trials[index], self.final[index],
         )  # fmt: skip
 
     @staticmethod
@@ -73,7 +77,7 @@ class Results:
             X, np.concatenate([r.F for r in parts]),
             np.concatenate([r.violation for r in parts]), np.concatenate([r.steps for r in parts]),
             np.concatenate([r.failed for r in parts]), np.concatenate([r.numbers for r in parts]), keys,
-            np.concatenate([r.trials for r in parts]),
+            np.concatenate([r.trials for r in parts]), np.concatenate([r.final for r in parts]),
         )  # fmt: skip
 
     @staticmethod
@@ -169,7 +173,8 @@ class Traits:
         encoding: the encoding it wants its chromosomes in, `Real()` if None.
         fidelity: True if it wants the result of every rung, not only of the last step.
         told: what `yield` gives back to a generator: "fitness", the array F (`(k,)`, or `(k, m)` with several
-            objectives), or "results", the whole `Results` in the order of the population.
+            objectives), or "results", the whole `Results` in the order of the population. With `fidelity` the results
+            at rungs follow behind the final ones.
         finite: True if it ends by itself, so that no budget is needed (a grid).
         reference: the paper or library it comes from.
         heirs: True if its trials go on from the folders of others, see `Population.heirs`.

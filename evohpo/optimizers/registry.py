@@ -32,7 +32,7 @@ T = TypeVar("T")
 BUILT_IN = {
     "random": "random", "sobol": "sobol", "grid": "grid", "ga": "ga", "ga-steady": "steady", "de": "de",
     "de-steady": "steady", "pso": "pso", "cmaes": "cmaes", "es": "cmaes", "paes": "paes", "nsga2": "nsga2", "sa": "sa",
-    "eda": "eda",
+    "eda": "eda", "dehb": "dehb", "pbt": "pbt",
     **{f"inspyred.{name}": "inspyred" for name in ("ga", "es", "sa", "dea", "eda", "pso", "aco", "nsga2", "paes")},
 }  # fmt: skip
 ADAPTERS = {"inspyred": "evohpo.optimizers.inspyred:adapt"}
@@ -140,6 +140,7 @@ def optimizer(
     told: Literal["fitness", "results"] = "fitness",
     finite: bool = False,
     reference: str = "",
+    heirs: bool = False,
 ) -> Callable[[T], T]:
     """Register an optimizer under `name`; what is decorated stays as it is.
 
@@ -152,6 +153,7 @@ def optimizer(
         told: what `yield` gives back to a generator.
         finite: it ends by itself.
         reference: the paper or library it comes from.
+        heirs: its trials go on from the folders of others.
 
     Raises:
         UsageError: somebody else registered the name. The same function or class, defined again as a notebook cell
@@ -165,7 +167,7 @@ def optimizer(
         >>> get("doctest.corners").target is corners
         True
     """
-    traits = Traits(objectives, constraints, encoding, fidelity, told, finite, reference)
+    traits = Traits(objectives, constraints, encoding, fidelity, told, finite, reference, heirs)
 
     def register(target: T) -> T:
         _add(Registered(name, target, traits, _origin(target)))

@@ -14,9 +14,10 @@ import numpy as np
 
 from evohpo.errors import UsageError
 from evohpo.pruners.combine import Joinable
-from evohpo.pruners.levels import check, levels, unknown_max
+from evohpo.pruners.levels import check, unknown_max
 from evohpo.pruners.protocol import Decision, Setting
 from evohpo.pruners.rung import Rung, value_of
+from evohpo.trials.brackets import levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Rung levels: the steps at which trials are compared."""
+"""What pruners are told about steps, checked; and the last step of a trial, found in the space."""
 
 from __future__ import annotations
 
@@ -13,20 +13,6 @@ if TYPE_CHECKING:
     from evohpo.space import Space
 
 LAST_STEP = ("epochs", "max_epochs", "num_epochs", "num_epoch", "max_steps", "max_iter", "max_t")
-
-
-def levels(min_steps: int, max_steps: int, eta: int) -> list[int]:
-    """Return `min_steps * eta**k` below `max_steps`, and `max_steps`; in whole numbers, so that none is missed.
-
-    >>> levels(1, 81, 3), levels(1, 56, 3), levels(1, 1000, 10)
-    ([1, 3, 9, 27, 81], [1, 3, 9, 27, 56], [1, 10, 100, 1000])
-    """
-    steps = []
-    step = min_steps
-    while step < max_steps:
-        steps.append(step)
-        step *= eta
-    return [*steps, max_steps]
 
 
 def check(name: str, min_steps: int, max_steps: int | None, eta: int, rungs: Sequence[int] | None = None) -> None:

@@ -122,7 +122,8 @@ class Chronicle:
     def early(self, trial: Trial) -> Status:
         """Return what a trial is that was ended early: completed, where nothing more was to come."""
         completes = getattr(self.pruner, "completes", None)
-        return Status.COMPLETED if completes is not None and completes(trial) else Status.STOPPED
+        asked = bool(trial.limit) and trial.steps >= trial.limit
+        return Status.COMPLETED if asked or (completes is not None and completes(trial)) else Status.STOPPED
 
     def finish(self, trial: Trial, facts: dict[str, Any]) -> None:
         """End a trial; `facts` are fields of `Trial`. Duplicates that waited for it end with it."""

@@ -107,7 +107,7 @@ class Conversation:
 
     def ended(self, trial: Trial) -> None:
         """Remember to tell `trial`, unless all is told that it came to."""
-        if self._told.get(trial.number) != trial.steps:
+        if self.levelled or self._told.get(trial.number) != trial.steps:
             heapq.heappush(self._untold, (trial.number, END))
 
     def reached(self, trial: Trial) -> None:
@@ -279,13 +279,13 @@ class Conversation:
             X = np.array([self._chromosome(t) for t in trials]).reshape(len(trials), self.codec.dim)
         arrays = (
             X, F, violation, np.array([t.steps for t in told]), np.array([t.fitness is None for t in told]),
-            np.where(own, np.array(numbers), -1), np.array(numbers),
+            np.where(own, np.array(numbers), -1), np.array(numbers), np.array([step == END for _, step in entries]),
         )  # fmt: skip
         for array in arrays:
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)
         keys = [self._key(n, step) for n, step in entries]
-        return Results(*arrays[:-1], keys, arrays[-1])
+        return Results(*arrays[:-2], keys, *arrays[-2:])
 
     def _is_own(self, trial: Trial) -> bool:
         return trial.asked and trial.number >= self._own_from

@@ -60,7 +60,9 @@ def best_survives(make: Make) -> None:
         curves = _curves()
         curves[place] = [-1.0 + 1.0 / step for step in range(1, STEPS + 1)]
         decisions = _run(make, curves)[place]
-        assert Decision.STOP not in decisions[: STEPS - 1], f"as trial {place} the best was stopped at step {len(decisions)}"
+        assert Decision.STOP not in decisions[: STEPS - 1], (
+            f"as trial {place} the best was stopped at step {len(decisions)}"
+        )
 
 
 def saves_steps(make: Make) -> None:
