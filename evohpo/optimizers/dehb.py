@@ -58,16 +58,11 @@ def dehb(
     """
     last = max_steps if max_steps is not None else problem.max_steps
     if last is None:
-        yield from de(
-            problem,
-            rng,
-            population=problem.population or 20,
-            strategy="rand/1/bin",
-            weight=weight,
-            crossover=crossover,
-            adapt=0,
-        )
-        return
+        size = problem.population or 20
+        plain = de(problem, rng, population=size, strategy="rand/1/bin", weight=weight, crossover=crossover, adapt=0)
+        population = next(plain)
+        while True:  # it knows nothing of rungs
+            population = plain.send((yield population).take(slice(size)))
     if not 1 <= min_steps <= last or eta < 2:
         raise UsageError(
             f"dehb(min_steps={min_steps}, max_steps={last}, eta={eta}): 1 <= min_steps <= max_steps, eta >= 2"

@@ -84,8 +84,7 @@ class Hyperband(Joinable):
         self._races: list[_Race] = []  # those with trials, the last one may be open
         self._begun = 0
         self._race: dict[int, _Race] = {}
-        self._decided: list[tuple[int, Decision]] = []  # the next one last
-        self._paused: set[int] = set()
+        self._decided: dict[int, Decision] = {}  # on paused trials, in the order in which they are carried out
 
     @property
     def brackets(self) -> list[Bracket]:
@@ -127,17 +126,16 @@ class Hyperband(Joinable):
             return Decision.STOP
         race.rung.add(trial.number, value_of(trial, value, self._setting))
         race.out.discard(trial.number)
-        self._paused.add(trial.number)
         self._settle(race)
         return Decision.PAUSE
 
     def resumed(self, trial: Trial) -> None:
         """Take it that the trial runs on."""
-        self._forget(trial.number)
+        self._decided.pop(trial.number, None)
 
     def ended(self, trial: Trial) -> None:
         """Take it that the trial comes to no further rung."""
-        self._forget(trial.number)
+        self._decided.pop(trial.number, None)
         race = self._race.pop(trial.number, None)
         if race is not None:
             race.out.discard(trial.number)
@@ -145,12 +143,7 @@ class Hyperband(Joinable):
 
     def decide(self) -> tuple[int, Decision] | None:
         """Return the next decision on a paused trial."""
-        while self._decided:
-            number, decision = self._decided[-1]
-            if number in self._paused:
-                return number, decision
-            self._decided.pop()
-        return None
+        return next(iter(self._decided.items()), None)
 
     def close(self) -> None:
         """Let the last bracket begin its decisions with the trials that it has."""
@@ -162,17 +155,12 @@ class Hyperband(Joinable):
         """Return whether the trial has all its steps."""
         return self.max_steps is not None and trial.steps >= self.max_steps
 
-    def _forget(self, number: int) -> None:
-        self._paused.discard(number)
-
     def _settle(self, race: _Race) -> None:
         """Decide a rung that nobody is on the way to."""
         if not race.closed or race.out or not len(race.rung):
             return
         on, over = race.halve()
-        decided = [(n, Decision.STOP) for n in over] + [(n, Decision.CONTINUE) for n in on]
-        # earlier brackets go first; within one those that end, then the best
-        self._decided[:0] = decided[::-1]
+        self._decided |= dict.fromkeys(over, Decision.STOP) | dict.fromkeys(on, Decision.CONTINUE)
 
 
 class SuccessiveHalving(Hyperband):
