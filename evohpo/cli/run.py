@@ -57,6 +57,8 @@ def _running(function: Function) -> Function:
     "--optimizer", default="auto", metavar="NAME", help="A name of `evohpo optimizers`, module:name or file.py:name."
 )
 @click.option("--option", "option", multiple=True, metavar="KEY=VALUE", help="An option of the optimizer.")
+@click.option("--pruner", metavar="NAME", help="asha, pasha, hyperband, halving, median, percentile or plateau.")
+@click.option("--pruner-option", multiple=True, metavar="KEY=VALUE", help="An option of the pruner, e.g. max_steps=81.")
 @click.option("--population", type=COUNT, help="Trials a generation.")
 @click.option("--seed", type=click.IntRange(min=0), help="Root of all randomness; drawn and shown where not given.")
 @click.option(
@@ -79,6 +81,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     evohpo run train.py:train --space space.toml --maximize accuracy --optimizer ga --trials 100 --workers 4 --store study.db
     """
     from evohpo.driver import check_run
+    from evohpo.pruners.naming import make_pruner
     from evohpo.study import Study
 
     if not given["maximize"] and not given["minimize"]:
@@ -92,13 +95,14 @@ def run(ctx: click.Context, /, **given: Any) -> None:
         objective = _objective(arguments)
         space = loading.load_space(given["space"])
         optimizer = _optimizer(arguments["optimizer"], loading.options(given["option"]))
+    pruner = make_pruner(given["pruner"], loading.options(given["pruner_option"])) if given["pruner"] else None
     check_run(objective, arguments["workers"] or 1, arguments["trials"], arguments["generations"], arguments["timeout"])
     _check_budget(arguments, optimizer, len(given["maximize"]) + len(given["minimize"]))
     evaluator = _evaluator(arguments)
     initial = loading.load_configs(given["initial"]) if given["initial"] else ()
     study = Study(
         space, maximize=given["maximize"], minimize=given["minimize"], constraints=given["constraint"],
-        optimizer=optimizer, population=given["population"], initial=initial, duplicates=given["duplicates"],
+        optimizer=optimizer, pruner=pruner, population=given["population"], initial=initial, duplicates=given["duplicates"],
         lookahead=given["lookahead"], seed=given["seed"], store=given["store"], name=given["name"],
         owner=given["owner"], description=given["description"], notes={NOTES: arguments},
     )  # fmt: skip

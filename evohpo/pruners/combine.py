@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from evohpo.errors import UsageError
 from evohpo.pruners.protocol import Decision, Pruner
@@ -15,7 +15,23 @@ if TYPE_CHECKING:
 
 
 class Joinable:
-    """Gives pruners `&` and `|`."""
+    """Gives pruners `&` and `|`, and a memory of what they were made with.
+
+    Attributes:
+        given: positional and named arguments, for the journal.
+    """
+
+    given: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        """Remember the arguments."""
+        self = super().__new__(cls)
+        self.given = arguments, named
+        return self
+
+    def __repr__(self) -> str:
+        arguments = [*map(repr, self.given[0]), *(f"{name}={value!r}" for name, value in self.given[1].items())]
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
     def __and__(self, other: Any) -> Both:
         return Both(self, other)

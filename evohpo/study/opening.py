@@ -8,6 +8,7 @@ from typing import Any
 
 from evohpo.errors import StoreError, UsageError
 from evohpo.optimizers.registry import resolve, use
+from evohpo.pruners.naming import pruner_of
 from evohpo.study import journal as journals
 from evohpo.study.journal import Journal
 from evohpo.study.settings import Settings
@@ -22,7 +23,7 @@ def load(path: str | Path, optimizer: Any = None, pruner: Any = None) -> Study:
     Args:
         path: the study's file.
         optimizer: only needed to go on with a study whose optimizer is your own code.
-        pruner: to go on with a study that had one.
+        pruner: only needed to go on with a study whose pruner is your own code.
 
     Raises:
         StoreError: there is no study at `path`, or it cannot be read.
@@ -41,4 +42,4 @@ def load(path: str | Path, optimizer: Any = None, pruner: Any = None) -> Study:
             resolved = resolve(
                 use(recorded["name"], repaired=recorded["repaired"], **recorded["options"]), n_objectives=n
             )
-    return Study.opened(settings, resolved, pruner, journal)
+    return Study.opened(settings, resolved, pruner_of(settings.pruner) if pruner is None else pruner, journal)

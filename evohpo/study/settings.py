@@ -29,6 +29,7 @@ class Settings:
         population: the population asked for, or None.
         duplicates: "reuse" or "evaluate".
         lookahead: how far proposals run ahead of results, or None.
+        pruner: its name and what it was made with, or None.
         name: a name for people.
         owner: whose study it is.
         description: what it is about.
@@ -42,6 +43,7 @@ class Settings:
     population: int | None = None
     duplicates: str = "reuse"
     lookahead: int | None = None
+    pruner: dict[str, Any] | None = None
     name: str = ""
     owner: str = ""
     description: str = ""
@@ -57,6 +59,7 @@ class Settings:
             "population": self.population,
             "duplicates": self.duplicates,
             "lookahead": self.lookahead,
+            "pruner": self.pruner,
             "name": self.name,
             "owner": self.owner,
             "description": self.description,
@@ -86,6 +89,7 @@ class Settings:
             "population",
             "duplicates",
             "lookahead",
+            "pruner",
             *(["seed"] if seed_given else []),
         )
         differing = [_difference(key, mine[key], other[key]) for key in keys if mine[key] != other[key]]

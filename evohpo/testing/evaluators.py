@@ -138,6 +138,20 @@ def stops_where_told(make: Make) -> None:
     assert (end.stopped, end.steps) == (True, 3), f"stopped after step 3, it ended with {end}"
 
 
+def goes_on_after_a_pause(make: Make) -> None:
+    """A job that is paused after a report ends as paused; submitted with that step, it goes on after it."""
+    with make() as evaluator:
+        evaluator.capacity = evaluator.capacity or 2
+        evaluator.submit(Job(0, {"x": 0}, stepping))
+        end = _collect(evaluator, 1, lambda e: evaluator.stop(e.number, pause=True) if e.step == 2 else None)[-1]
+        assert isinstance(end, Paused), f"it ended with {end}"
+        assert end.step == 2, f"paused after step 2, it ended with {end}"
+        evaluator.submit(Job(0, {"x": 0}, stepping, step=2))
+        events = _collect(evaluator, 1)
+    steps = [(e.step, e.metrics["loss"]) for e in events if isinstance(e, Reported)]
+    assert steps == [(s, s) for s in (3, 4, 5)], f"paused after step 2, it then reported {steps}"
+
+
 def context_is_given(make: Make) -> None:
     """An objective with a second parameter gets its trial's number, seed and folder."""
     with tempfile.TemporaryDirectory() as folder:
@@ -188,8 +202,8 @@ def close_ends_everything(make: Make) -> None:
 
 
 CHECKS: list[Check] = [
-    metrics_arrive, ends_once, errors_are_events, steps_in_order, stops_where_told, context_is_given, waiting_returns,
-    close_ends_everything,
+    metrics_arrive, ends_once, errors_are_events, steps_in_order, stops_where_told, goes_on_after_a_pause,
+    context_is_given, waiting_returns, close_ends_everything,
 ]  # fmt: skip
 
 

@@ -36,6 +36,10 @@ def hungry(params):
     time.sleep(60)
     return len(block)
 
+def stepwise(params):
+    for step in range(1, 10):
+        yield {"loss": params["x"] ** 2 + 1 / step, "size": 1.0}
+
 def broken(params):
     raise ValueError("no data")
 

@@ -131,6 +131,29 @@ def test_resume_takes_a_larger_budget_and_works_from_another_folder(evohpo, tmp_
     assert "generations: 5" in result.stdout
 
 
+def test_a_pruner_saves_steps_and_is_there_again_on_resume(evohpo, tmp_path):
+    store = tmp_path / "study.db"
+    pruned = (
+        "--pruner",
+        "asha",
+        "--pruner-option",
+        "max_steps=9",
+        "--optimizer",
+        "random",
+        "--seed",
+        1,
+        "--store",
+        store,
+    )
+    result = evohpo("run", "cli_task.py:stepwise", *RUN[2:], "--trials", 12, *pruned)
+    assert result.exit_code == 0, result.stderr
+    assert "stopped" in result.stdout
+    assert evohpo("resume", store, "--trials", 24).exit_code == 0
+    with eh.load(store) as study:
+        assert {t.steps for t in study.trials} == {1, 3, 9}
+        assert study.trials[-1].number == 23
+
+
 def test_resume_of_a_study_that_has_spent_its_budget_says_so(evohpo, tmp_path):
     store = tmp_path / "study.db"
     evohpo(*RUN, "--trials", 4, "--store", store)

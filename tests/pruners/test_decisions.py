@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import evohpo as eh
 from evohpo.pruners import Setting
+from evohpo.testing import check_pruner
 from evohpo.trials import Goals, Trial
 from tests.pruners.conftest import curve
 
@@ -228,6 +229,26 @@ def test_plateau_counts_reports_without_progress():
     losses = [1.0, 0.95, 0.85, 0.8, 0.9, 0.5]
     assert [str(report(pruner, 0, s, v)) for s, v in enumerate(losses, 1)] == [GO, GO, GO, GO, STOP, GO]
     assert str(report(eh.Plateau(patience=1), 0, 1, (1.0, 1.0))) == GO
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: eh.ASHA(27), {}),
+        (lambda: eh.ASHA(27, brackets=3), {}),
+        (lambda: eh.ASHA(27, kind="promotion", brackets=2, per_bracket=True), {}),
+        (lambda: eh.PASHA(27), {}),
+        (lambda: eh.Hyperband(27), {}),
+        (lambda: eh.SuccessiveHalving(9, 27), {}),
+        (lambda: eh.Median(), {}),
+        (lambda: eh.Percentile(30), {}),
+        (lambda: eh.Plateau(), {"saves_steps": "the curves of the check never stop to fall"}),
+        (lambda: eh.Median() & eh.Percentile(30), {}),
+        (lambda: eh.ASHA(27) | eh.Plateau(), {}),
+    ],
+)
+def test_each_keeps_the_promises_of_a_pruner(make, expected):
+    check_pruner(make, expected=expected)
 
 
 def test_both_and_either():

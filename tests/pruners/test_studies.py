@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import evohpo as eh
+from evohpo.pruners.naming import describe_pruner
 from tests.conftest import untimed
 from tests.pruners.conftest import curve
 from tests.pruners.test_product import walk
@@ -213,3 +214,43 @@ def test_a_duplicate_of_a_paused_trial_waits_for_its_end():
     study = start(eh.Hyperband(9), "test.same").run(curve, trials=5, progress=False)
     assert {str(t.status) for t in study.trials} <= {"completed", "stopped"}
     assert [t.job for t in study.trials[1:]] == ["reused 0"] * 4
+
+
+# ---- names, and what the store keeps
+
+
+def test_a_pruner_can_be_given_by_its_name():
+    study = eh.Study(SPACE | {"epochs": 9}, minimize="loss", pruner="asha", optimizer="random")
+    assert study.pruner.rungs == [1, 3, 9]
+    with pytest.raises(eh.UnknownName, match="asha"):
+        eh.Study(SPACE, minimize="loss", pruner="ash", optimizer="random")
+
+
+@pytest.mark.parametrize(
+    "pruner", [eh.ASHA(27, eta=2), eh.Hyperband(max_steps=9) | eh.Plateau(tol=0.1), eh.ASHA(rungs=[1, 4])]
+)
+def test_a_store_knows_its_pruner_and_refuses_another_one(tmp_path, pruner):
+    path = tmp_path / "study.db"
+    start(pruner, store=path).run(curve, trials=3, progress=False)
+    with eh.load(path) as study:
+        assert study.settings.pruner == describe_pruner(pruner) == describe_pruner(study.pruner)
+    with pytest.raises(eh.UsageError, match=r"pruner\.name is .* there and \"median\" here"):
+        start(eh.Median(), store=path)
+    with pytest.raises(eh.UsageError, match=r"pruner is .* there and null here"):
+        start(None, store=path)
+    with start(pruner, store=path) as study:
+        assert len(study.trials) == 3
+
+
+def test_a_pruner_of_the_users_own_is_asked_for_when_a_study_goes_on(tmp_path):
+    path = tmp_path / "study.db"
+    start(Own(), store=path).run(curve, trials=3, progress=False)
+    with start(Own(), store=path) as study:
+        assert {t.steps for t in study.run(curve, trials=6, progress=False).trials} == {3}
+
+
+class Own:
+    """No more than `report`."""
+
+    def report(self, trial, step, value):
+        return eh.Decision.STOP if step >= 3 else eh.Decision.CONTINUE
