@@ -18,7 +18,7 @@ import evohpo as eh
 from tests.conftest import untimed
 from tests.study import victim
 
-OPTIMIZERS = ["ga", "de", "pso", "inspyred.pso", "users-own"]
+OPTIMIZERS = ["ga", "de", "pso", "inspyred.pso", "users-own", "ga+hyperband"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -72,7 +72,11 @@ def check_same(optimizer: str, store: Path) -> None:
     numbers = [t.number for t in study.trials]
     assert numbers == list(range(30)), "no trial is lost, none is there twice"
     assert all(t.ended for t in study.trials)
-    pd.testing.assert_frame_equal(untimed(study), untimed(victim.search(optimizer, None, workers=1)))
+    assert not [t.error for t in study.trials if t.failed and "six layers" not in t.error]
+    tables = [
+        untimed(s).drop(columns="resumed", errors="ignore") for s in (study, victim.search(optimizer, None, workers=1))
+    ]
+    pd.testing.assert_frame_equal(*tables)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

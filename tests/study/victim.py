@@ -1,4 +1,4 @@
-"""A script that is killed: `victim.py OPTIMIZER STORE` tunes a small problem with two worker processes."""
+"""A script that is killed: `victim.py OPTIMIZER[+hyperband] STORE` tunes a small problem with two worker processes."""
 
 from __future__ import annotations
 
@@ -30,10 +30,23 @@ def slow_loss(params):
     return loss(params)
 
 
+def stepwise(params, ctx):
+    """Train in steps, with a checkpoint."""
+    checkpoint = ctx.directory / "step"
+    for step in range(ctx.step, 9):
+        assert step == 0 or checkpoint.read_text() in (str(step), str(step + 1))  # killed between writing and reporting
+        time.sleep(0.004)
+        (ctx.directory / "new").write_text(str(step + 1))
+        (ctx.directory / "new").replace(checkpoint)  # whole or not at all
+        yield {"loss": loss(params) + 1 / (step + 1)}
+
+
 def search(optimizer: str, store: str | None, workers: int = 2) -> eh.Study:
+    """`optimizer` is a name, or "name+pruner" for an objective that trains in steps."""
+    optimizer, _, pruner = optimizer.partition("+")
     return eh.tune(
-        slow_loss, make_mixed_space(), minimize="loss", optimizer=optimizer, generations=5, population=6, workers=workers,
-        seed=7, store=store, progress=False,
+        stepwise if pruner else slow_loss, make_mixed_space(), minimize="loss", optimizer=optimizer, generations=5,
+        pruner=eh.Hyperband(9) if pruner else None, population=6, workers=workers, seed=7, store=store, progress=False,
     )  # fmt: skip
 
 
