@@ -54,7 +54,7 @@ def describe_pruner(pruner: Any) -> dict[str, Any] | None:
             }
             return {"name": name, "options": parts}
     kind = type(pruner)
-    return {"name": f"{kind.__module__}:{kind.__qualname__}"}
+    return {"name": getattr(pruner, "name", None) or f"{kind.__module__}:{kind.__qualname__}"}
 
 
 def _plain(value: Any) -> Any:

@@ -34,12 +34,14 @@ def adapt_pruner(obj: Any) -> Pruning | None:
 class Pruning:
     """A pruner of Optuna at work for one study, whose trials it sees mirrored in a study of Optuna's own.
 
+    When a study goes on it is told all old reports again, in their order, so that it decides as it would have.
+
     The mirror minimises fitness, so that what is maximised comes negated; pruners that compare trials do not mind. A
     `ThresholdPruner` compares with numbers of the user's: where there is one, the mirror has the metric as it was measured.
     """
 
     def __init__(self, pruner: BasePruner) -> None:
-        self._pruner, self._name = pruner, type(pruner).__name__
+        self._pruner, self.name = pruner, f"optuna.{type(pruner).__name__}"
         self._as_measured = any(isinstance(part, ThresholdPruner) for part in parts(pruner))
         self._study: optuna.Study | None = None
         self._mirror: list[optuna.Trial] = []  # by the number of the trial
@@ -53,7 +55,7 @@ class Pruning:
         """
         if len(value) != 1:
             raise UsageError(
-                f"pruner optuna.{self._name} judges one objective, and this study has {len(value)}: leave the pruner out, "
+                f"pruner {self.name} judges one objective, and this study has {len(value)}: leave the pruner out, "
                 "or make the other objectives constraints"
             )
         with quiet():

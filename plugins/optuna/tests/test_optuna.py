@@ -503,3 +503,22 @@ def test_failed_trials_do_not_stop_a_pruner():
 def test_the_adapter_is_found_without_importing_optuna():
     assert resolve(TPESampler()).name == "optuna.TPESampler"
     assert resolve(Own()).name.endswith(":Own")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optuna.pruners.MedianPruner(n_startup_trials=3),
+        lambda: optuna.pruners.SuccessiveHalvingPruner(),
+        lambda: optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9),
+    ],
+)
+def test_a_pruner_remembers_all_reports_when_a_study_goes_on(make, tmp_path):
+    arguments = {"minimize": "loss", "optimizer": "random", "seed": 1}
+    whole = eh.Study(SPACE, pruner=make(), **arguments).run(learning, trials=30, progress=False)
+    for trials in (7, 15, 30):
+        rest = eh.Study(SPACE, pruner=make(), store=tmp_path / "study.db", **arguments)
+        rest.run(learning, trials=trials, progress=False)
+    assert untimed(rest).equals(untimed(whole))
+    with pytest.raises(UsageError, match="another study: pruner"):
+        eh.Study(SPACE, pruner=optuna.pruners.NopPruner(), store=tmp_path / "study.db", **arguments)
