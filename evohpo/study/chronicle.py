@@ -11,8 +11,9 @@ import numpy as np
 from evohpo.errors import StoreError
 from evohpo.optimizers.protocol import Population
 from evohpo.pruners import Decision
-from evohpo.study.conversation import END, Conversation, Proposal
+from evohpo.study.conversation import Conversation, Proposal
 from evohpo.study.ledger import Ledger
+from evohpo.study.untold import END
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Chronicle:
         twins = self.ledger.end(trial, status)
         self.doomed.discard(trial.number)
         self._hook("ended", trial)
-        self.conversation.ended(trial)
+        self.conversation.untold.ended(trial)
         return twins
 
     def _report(self, trial: Trial, step: int, metrics: dict[str, Any]) -> Decision:
@@ -212,9 +213,9 @@ class Chronicle:
             self.doomed.add(trial.number)
         elif decision is Decision.PAUSE:
             self.ledger.move(trial, Status.PAUSED)
-            self.conversation.reached(trial)
+            self.conversation.untold.reached(trial)
         elif self.conversation.levelled and self._at_rung(trial):
-            self.conversation.reached(trial)
+            self.conversation.untold.reached(trial)
 
     def _at_rung(self, trial: Trial) -> bool:
         rungs = getattr(self.pruner, "rungs", None)

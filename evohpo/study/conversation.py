@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import warnings
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import numpy as np
 from evohpo.errors import EvohpoError, EvohpoWarning, IllegalValue, OptimizerError, UsageError
 from evohpo.optimizers.protocol import Array, Optimizer, Population, Problem, Results, Traits
 from evohpo.space import Configs, Real
+from evohpo.study.untold import END, Entry, Untold
 from evohpo.trials.fitness import Fitness, Told
 from evohpo.trials.trial import Status
 
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
     from evohpo.trials.trial import Trial
 
 TOLERANCE = 1e-9  # linear algebra differs in the last bits between machines
-END = 2**62  # stands for the last step: a trial's end is told after its rungs
 GENERATION = 20  # trials that count as one generation where neither the user nor the optimizer says
 
 Write: TypeAlias = Callable[..., None]
 Rows: TypeAlias = (
     "Array | list[dict[str, Any]]"  # chromosomes, or configurations of an optimizer with a space of its own
 )
-Entry: TypeAlias = tuple[int, int]  # what is told: a trial's number, and the step of a result before its end, or END
 Call: TypeAlias = "tuple[int, Rows] | list[Entry]"  # an ask (n, what it gave) or a tell
 
 
@@ -75,9 +73,7 @@ class Conversation:
         self.codec = None if encoding is None else encoding.bind(settings.space)  # None: opened for reading only
         self._fitness = self._new_fitness()
         self._optimizer: Optimizer | None = None
-        self._untold: list[Entry] = []  # a heap
-        self._told: dict[int, int] = {}  # trials told before their end, and at which step
-        self._frontier = 0  # every trial below has ended
+        self.untold = Untold(ledger, self.levelled)
         self._keys: dict[int, Any] = {}
         self._calls: list[Call] = []  # recorded by an earlier process, not yet replayed
         self._restarts = 0
@@ -105,15 +101,6 @@ class Conversation:
         if proposal.key is not None:
             self._keys[trial.number] = proposal.key
 
-    def ended(self, trial: Trial) -> None:
-        """Remember to tell `trial`, unless all is told that it came to."""
-        if self.levelled or self._told.get(trial.number) != trial.steps:
-            heapq.heappush(self._untold, (trial.number, END))
-
-    def reached(self, trial: Trial) -> None:
-        """Remember to tell what `trial` came to at its last step, to an optimizer that does not wait for its end."""
-        heapq.heappush(self._untold, (trial.number, trial.steps))
-
     @property
     def levelled(self) -> bool:
         """Whether the optimizer wants to know of every rung."""
@@ -125,20 +112,19 @@ class Conversation:
         optimizer = self._started()
         if self.lookahead is not None:
             return self._propose_in_lockstep(optimizer, self.lookahead)
-        self._tell(self._ready())
+        self._tell(self.untold.below(None if self._steady else self.untold.frontier()))
         return self._ask(optimizer, n)
 
     def _propose_in_lockstep(self, optimizer: Optimizer, lookahead: int) -> bool:
-        due = len(self.ledger.trials) - lookahead
-        self._advance()
-        if due >= self._frontier:
+        due, frontier = len(self.ledger.trials) - lookahead, self.untold.frontier()
+        if due >= frontier:
             return False
-        while self._untold and self._untold[0][0] <= due:
-            self._tell([self._pop()])
+        while (entry := self.untold.next_below(due + 1)) is not None:
+            self._tell([entry])
         while not self._ask(optimizer, 1):  # it wants more: one at a time, so that timing cannot matter
-            if self.done or not self._untold or self._untold[0][0] >= self._frontier:
+            if self.done or (entry := self.untold.next_below(frontier)) is None:
                 return False
-            self._tell([self._pop()])
+            self._tell([entry])
         return True
 
     def _ask(self, optimizer: Optimizer, n: int) -> bool:
@@ -228,35 +214,6 @@ class Conversation:
 
     # ---- results
 
-    def _advance(self) -> None:
-        trials = self.ledger.trials
-        while self._frontier < len(trials) and trials[self._frontier].ended:
-            self._frontier += 1
-
-    def _ready(self) -> list[Entry]:
-        """Take what can be told now: everything that ended, or only what has no unfinished trial before it."""
-        entries: list[Entry] = []
-        if self._steady:
-            while self._untold:
-                entries.append(self._pop())
-        else:
-            self._advance()
-            while self._untold and self._untold[0][0] < self._frontier:
-                entries.append(self._pop())
-        return entries
-
-    def _pop(self) -> Entry:
-        """Take the next entry; of a trial that went on before it was told of, only what still counts."""
-        entry = heapq.heappop(self._untold)
-        while self._untold and self._supersedes(self._untold[0], entry):
-            entry = heapq.heappop(self._untold)
-        return entry
-
-    def _supersedes(self, later: Entry, earlier: Entry) -> bool:
-        number, step = earlier
-        same = later[0] == number and later[1] > step
-        return same and (not self.levelled or (later[1] == END and self.ledger.trials[number].steps == step))
-
     def _tell(self, entries: list[Entry]) -> None:
         if entries:
             assert self._optimizer is not None
@@ -267,7 +224,7 @@ class Conversation:
         trials = [self.ledger.trials[n] for n, _ in entries]
         told = [self._told_of(t, step) for t, (_, step) in zip(trials, entries, strict=True)]
         F, violation = self._fitness(told)
-        first = [self._first(t, step) for t, (_, step) in zip(trials, entries, strict=True)]
+        first = [self._is_first(t, entry) for t, entry in zip(trials, entries, strict=True)]
         self._outstanding -= sum(first)
         own = np.array([f or (self.levelled and self._is_own(t)) for f, t in zip(first, trials, strict=True)])
         numbers = [n for n, _ in entries]
@@ -290,12 +247,9 @@ class Conversation:
     def _is_own(self, trial: Trial) -> bool:
         return trial.asked and trial.number >= self._own_from
 
-    def _first(self, trial: Trial, step: int) -> bool:
-        """Return whether one of the optimizer's own trials is told for the first time; remember that it was."""
-        first = self._is_own(trial) and trial.number not in self._told
-        if step != END:
-            self._told[trial.number] = step
-        return first
+    def _is_first(self, trial: Trial, entry: Entry) -> bool:
+        """Return whether this is the first that the optimizer hears of one of its own trials."""
+        return self.untold.is_news(entry) and self._is_own(trial)
 
     def _key(self, number: int, step: int) -> Any:
         """Return what the optimizer attached to a trial, which a later result of it needs again if that is wanted."""
@@ -342,14 +296,9 @@ class Conversation:
         """Remember a call that an earlier process made; it is replayed before the next new one."""
         self._calls.append(call)
         if isinstance(call, list):
-            told, last = set(call), dict(call)
-            self._untold = [
-                e for e in self._untold
-                if e not in told and not (e[0] in last and self._supersedes((e[0], last[e[0]]), e))
-            ]  # fmt: skip
-            heapq.heapify(self._untold)
+            self.untold.told(call)
             trials = self.ledger.trials
-            self._outstanding -= sum(self._first(trials[n], step) for n, step in call)
+            self._outstanding -= sum(self._is_first(trials[entry[0]], entry) for entry in call)
 
     def restarted(self) -> None:
         """Start afresh: nothing is outstanding, everything that ended is untold."""
@@ -358,9 +307,8 @@ class Conversation:
         self._generations_before = 1 + max((t.generation for t in self.ledger.trials), default=-1)
         self._fitness = self._new_fitness()
         self._calls, self._keys, self._optimizer, self.done = [], {}, None, False
-        self._told.clear()
         self.queue.clear()
-        self._untold = [(t.number, END) for t in self.ledger.trials if t.ended]
+        self.untold.begin_again()
         self._forget()
 
     def _started(self) -> Optimizer:
@@ -406,7 +354,7 @@ class Conversation:
     def _replay(self, optimizer: Optimizer) -> str:
         """Make the recorded calls; return where a proposal differs, or ""."""
         calls, self._calls = self._calls, []
-        outstanding, told, self._told = self._outstanding, self._told, {}
+        outstanding, told = self._outstanding, self.untold.memory()
         own = [t for t in self.ledger.trials[self._own_from :] if t.asked]
         waiting = list(self.queue)
         row = 0
@@ -430,7 +378,8 @@ class Conversation:
                 else:
                     waiting[row - len(own)].key = key
                 row += 1
-        self._outstanding, self._told = outstanding, told
+        self._outstanding = outstanding
+        self.untold.remember(told)
         return ""
 
     def _comparable(self, X: Any, recorded: Rows) -> tuple[Any, Any]:
