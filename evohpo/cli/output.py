@@ -184,6 +184,8 @@ def _plain(value: Any) -> Any:
 def _print_header(console: Console, study: Study) -> None:
     from rich.text import Text
 
+    from evohpo.pruners.naming import pruner_text
+
     ledger = study.ledger
     counts = ", ".join(f"{n} {status}" for status, n in ledger.counts.items() if n) or "none"
     reused = sum(t.job.startswith("reused ") for t in study.trials)
@@ -193,6 +195,7 @@ def _print_header(console: Console, study: Study) -> None:
         "about": study.settings.description,
         "goals": str(study.goals),
         "optimizer": " ".join([study.optimizer, *(f"{k}={v}" for k, v in study.settings.optimizer["options"].items())]),
+        "pruner": pruner_text(study.settings.pruner) if study.settings.pruner else "",
         "seed": str(study.seed),
         "trials": f"{len(study.trials)} ({counts}{f'; {reused} reused' if reused else ''})",
         "ended": reasons or ("not yet" + (f"; go on with: evohpo resume {study.store}" if study.store else "")),

@@ -73,13 +73,13 @@ def _running(function: Function) -> Function:
 @_running
 @click.pass_context
 def run(ctx: click.Context, /, **given: Any) -> None:
-    r"""Search for the best hyperparameters of OBJECTIVE.
+    """Search for the best hyperparameters of OBJECTIVE.
 
     OBJECTIVE is a function of a dict, given as module:name or file.py:name.
 
     \b
     evohpo run train.py:train --space space.toml --maximize accuracy --optimizer ga --trials 100 --workers 4 --store study.db
-    """
+    """  # noqa: D301 - click wants the character itself
     from evohpo.driver import check_run
     from evohpo.pruners.naming import make_pruner
     from evohpo.study import Study
@@ -115,7 +115,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
 @_running
 @click.pass_context
 def resume(ctx: click.Context, /, **given: Any) -> None:
-    r"""Go on with a study, after anything that stopped it.
+    """Go on with a study, after anything that stopped it.
 
     Every budget can be raised. It runs the objective that `evohpo run` was started with, so resume only
     studies whose code you trust.
@@ -123,7 +123,7 @@ def resume(ctx: click.Context, /, **given: Any) -> None:
     \b
     evohpo resume study.db
     evohpo resume study.db --trials 500
-    """
+    """  # noqa: D301 - click wants the character itself
     from evohpo.study import load
 
     store: Path = given["store"]

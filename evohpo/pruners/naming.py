@@ -71,3 +71,16 @@ def pruner_of(recorded: dict[str, Any] | None) -> Any:
     if any(value is None and isinstance(recorded["options"][key], dict) for key, value in options.items()):
         return None  # a part of it is
     return (NAMES | JOINED)[recorded["name"]](**options)
+
+
+def pruner_text(recorded: dict[str, Any]) -> str:
+    """Return what `describe_pruner` described as people write it.
+
+    >>> pruner_text(describe_pruner(ASHA(9) | Plateau(tol=0.1)))
+    'asha max_steps=9 | plateau tol=0.1'
+    """
+    options = recorded.get("options", {})
+    if recorded["name"] in JOINED:
+        sign = " & " if recorded["name"] == "both" else " | "
+        return sign.join(pruner_text(part) for part in options.values())
+    return " ".join([recorded["name"], *(f"{name}={value}" for name, value in options.items())])

@@ -118,7 +118,9 @@ class Chronicle:
     def end_early(self, trial: Trial) -> None:
         """End a trial with its last report."""
         assert trial.reports
-        self.finish(trial, {"metrics": trial.reports[-1][1], "steps": trial.steps, "status": self.early(trial)})
+        facts = {"metrics": trial.reports[-1][1], "status": self.early(trial)}
+        kept = {name: getattr(trial, name) for name in ("steps", "seconds", "worker", "resumed")}
+        self.finish(trial, facts | kept)
 
     def early(self, trial: Trial) -> Status:
         """Return what a trial is that was ended early: completed, where nothing more was to come."""
