@@ -25,7 +25,7 @@ _HOMES = {
     "evohpo.pruners": [
         "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
     ],
-    "evohpo.evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator"],
+    "evohpo.evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator", "Replayed"],
     "evohpo.study": ["Study", "Stop", "load"],
     "evohpo.driver": ["tune"],
     "evohpo.errors": [
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from evohpo.evaluators import Evaluator as Evaluator
     from evohpo.evaluators import Inline as Inline
     from evohpo.evaluators import Processes as Processes
+    from evohpo.evaluators import Replayed as Replayed
     from evohpo.evaluators import Threads as Threads
     from evohpo.optimizers import Optimizer as Optimizer
     from evohpo.optimizers import Population as Population

@@ -156,6 +156,10 @@ def check_run(objective: Any, workers: int, trials: int | None, generations: int
 def _evaluator(objective: Any, workers: int, evaluator: Evaluator | None) -> Evaluator:
     from evohpo.evaluators import Batched, BatchedInline, Inline, Processes
 
+    simulate = getattr(objective, "simulate", None)  # recorded curves, see Replayed
+    if simulate is not None and evaluator is None:
+        simulation: Evaluator = simulate(workers)
+        return simulation
     if isinstance(objective, Batched):
         if evaluator is not None or workers != 1:
             raise UsageError(
