@@ -53,7 +53,7 @@ def kill_in_the_middle(store: Path, seed: int, workers: int) -> int:
 
 def untimed(study: eh.Study) -> pd.DataFrame:
     """Return a study's table without the columns that tell when and where a trial ran."""
-    return study.table().drop(columns=["seconds", "worker"])
+    return study.table().drop(columns=["seconds", "worker", "resumed"], errors="ignore")
 
 
 def show(console: Console, folder: Path, seed: int, workers: int) -> None:

@@ -68,7 +68,7 @@ def test_ngopt_keeps_the_promises_of_an_optimizer_once_it_knows_its_budget():
     reason = "whether it takes a sequential algorithm depends on the number of genes, which the check does not expect"
     slow = "it asks its metamodels for minutes where cores are few"
     clock = "the pycma that it takes for few genes measures times of its own"
-    expected = {"any_request_size": reason, "hash_order": slow, "clock": clock}
+    expected = {"any_request_size": reason, "resume": WAITS, "hash_order": slow, "clock": clock}
     check_optimizer(ng.optimizers.NGOpt, expected=expected, budget=2000)
 
 
