@@ -93,6 +93,12 @@ class Replayed:
         self._last = None
         return self
 
+    @property
+    def curves(self) -> list[Curve]:
+        """All recorded curves, points of step, metrics and seconds; none for curves that a function makes."""
+        recorded = self._lookup.recorded if isinstance(self._lookup, _Nearest) else []
+        return [self.curve(config) for config in recorded]
+
     # ---- the objective
 
     def __call__(self, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -150,6 +156,7 @@ class _Nearest:
     def __init__(self, space: Space, configs: list[dict[str, Any]], curves: list[Recorded]) -> None:
         from scipy.spatial import cKDTree
 
+        self.recorded = configs
         self._space, self._curves = space, curves
         self._known = {space.key(config): curve for config, curve in zip(configs, curves, strict=True)}
         self._codec = OneHot().bind(space)
