@@ -25,7 +25,8 @@ _HOMES = {
     "evohpo.pruners": [
         "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
     ],
-    "evohpo.evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator", "Replayed"],
+    "evohpo.evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator"],
+    "evohpo.replayed": ["Replayed"],
     "evohpo.study": ["Study", "Stop", "load"],
     "evohpo.driver": ["tune"],
     "evohpo.errors": [
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from evohpo.evaluators import Evaluator as Evaluator
     from evohpo.evaluators import Inline as Inline
     from evohpo.evaluators import Processes as Processes
-    from evohpo.evaluators import Replayed as Replayed
     from evohpo.evaluators import Threads as Threads
     from evohpo.optimizers import Optimizer as Optimizer
     from evohpo.optimizers import Population as Population
@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from evohpo.pruners import Plateau as Plateau
     from evohpo.pruners import Pruner as Pruner
     from evohpo.pruners import SuccessiveHalving as SuccessiveHalving
+    from evohpo.replayed import Replayed as Replayed
     from evohpo.space import Binary as Binary
     from evohpo.space import Categorical as Categorical
     from evohpo.space import Configs as Configs

@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 PRIMER, DIGITS, OWN = "01_what_a_generation_is", "02_digits_eight_algorithms", "03_bring_your_own_algorithm"
+STOPPING = "04_early_stopping"
 LIMIT = 400_000  # bytes: what a code host still shows
 
 
@@ -69,6 +70,18 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         written="written",
         ran="ran",
         medians="medians",
+    )
+
+
+@pytest.fixture(scope="module")
+def stopping(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return execute(
+        STOPPING,
+        tmp_path_factory.mktemp("stopping"),
+        runs="runs.T.to_dict()",
+        replayed="replayed.T.to_dict()",
+        front="[[t.metrics['score'], t.metrics['training_time']] for t in study.front()]",
+        stopped="int((table.status == 'stopped').sum())",
     )
 
 
@@ -185,3 +198,23 @@ def test_no_notebook_reads_a_private_name():
             if cell.cell_type == "code":
                 names = [n.attr for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Attribute)]
                 assert [name for name in names if name.startswith("_")] == [], path.name
+
+
+@pytest.mark.slow
+def test_stopping_finds_as_much_with_a_fraction_of_the_passes(stopping):
+    full, pruned = stopping["runs"]["no pruner"], stopping["runs"]["ASHA"]
+    assert pruned["passes"] < 0.4 * full["passes"]
+    assert pruned["best score"] > full["best score"] - 0.02
+
+
+@pytest.mark.slow
+def test_replayed_curves_say_what_each_pruner_saves(stopping):
+    none = stopping["replayed"].pop("none")
+    assert all(row["passes"] < 0.7 * none["passes"] for row in stopping["replayed"].values())
+    assert all(row["time, 8 workers"] < none["time, 8 workers"] for row in stopping["replayed"].values())
+
+
+@pytest.mark.slow
+def test_the_front_of_the_classifier_keeps_the_constraints(stopping):
+    assert stopping["stopped"] > 0
+    assert all(score >= 0.85 and seconds <= 1 for score, seconds in stopping["front"])

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from evohpo.evaluators.inline import Inline
     from evohpo.evaluators.processes import Processes
     from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
-    from evohpo.evaluators.replayed import Replayed
     from evohpo.evaluators.simulated import Simulated
     from evohpo.evaluators.threads import Threads
 
@@ -21,7 +20,6 @@ _HOMES = {
     "inline": ("Inline",),
     "processes": ("Processes",),
     "protocol": ("Evaluator", "Event", "Failed", "Finished", "Job", "Paused", "Reported", "Started"),
-    "replayed": ("Replayed",),
     "simulated": ("Simulated",),
     "threads": ("Threads",),
 }
@@ -29,7 +27,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Batched", "BatchedInline", "Context", "Evaluator", "Event", "Failed", "Finished", "Inline", "Job", "Paused",
-    "Processes", "Replayed", "Reported", "Simulated", "Started", "Threads", "TrialStopped",
+    "Processes", "Reported", "Simulated", "Started", "Threads", "TrialStopped",
 ]  # fmt: skip
 
 

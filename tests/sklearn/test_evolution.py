@@ -158,8 +158,14 @@ def test_columns_are_chosen_in_steps_too(data):
     search = EvolutionSearchCV(
         SGD, ALPHA, features=True, pruner=eh.ASHA(max_steps=9), n_trials=20, cv=2, random_state=0
     ).fit(*data)
-    assert search.best_score_ > 0.8
-    assert 1 <= search.support_.sum() <= 8
+    assert search.support_.sum() < 8
+    assert search.best_score_ > search.cv_results_["mean_test_score"][0]  # of all columns
+
+
+def test_without_a_pruner_max_steps_trains_every_trial_to_its_end(data):
+    search = EvolutionSearchCV(SGD, ALPHA, max_steps=5, n_trials=4, cv=2, random_state=0).fit(*data)
+    assert search.trials_.status.tolist() == ["completed"] * 4
+    assert [entry["partial_fit_calls"] for entry in search.history_] == [1, 2, 3, 4, 5] * 4
 
 
 def test_a_mask_that_fits_nothing_is_refused(data):

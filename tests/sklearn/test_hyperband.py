@@ -60,10 +60,10 @@ def test_the_plan_has_dasks_numbers():
     ]
 
 
-@pytest.mark.parametrize(("max_iter", "models", "calls"), [(9, 17, 69), (81, 143, 1581), (243, 378, 5721)])
-def test_plans_of_other_lengths_have_dasks_numbers(max_iter, models, calls):
-    plan = HyperbandSearchCV(SGD, ALPHA, max_iter=max_iter).metadata
-    assert (plan["n_models"], plan["partial_fit_calls"]) == (models, calls)
+def test_81_steps_make_five_brackets():
+    plan = HyperbandSearchCV(SGD, ALPHA, max_iter=81).metadata
+    assert [b["n_models"] for b in plan["brackets"]] == [81, 34, 15, 8, 5]  # ceil(5 / (s + 1) * 3**s)
+    assert (plan["n_models"], plan["partial_fit_calls"]) == (143, 1581)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])

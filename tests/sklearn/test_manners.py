@@ -24,7 +24,10 @@ GRID = {"kernel": ["rbf", "linear"], "C": [0.1, 1.0, 10.0], "gamma": list(np.geo
 
 
 def scores(search):
-    return {tuple(sorted(p.items())): s for p, s in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True)}  # fmt: skip
+    """Return the score of each configuration."""
+    results = search.cv_results_
+    configs = [tuple(sorted(params.items())) for params in results["params"]]
+    return dict(zip(configs, results["mean_test_score"], strict=True))
 
 
 @pytest.fixture(scope="module")

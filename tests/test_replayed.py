@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import evohpo as eh
-from evohpo.evaluators import Job, Replayed, Simulated
+from evohpo.evaluators import Job, Simulated
 from evohpo.evaluators.protocol import Finished, Paused, Reported
+from evohpo.replayed import Replayed
 from tests.conftest import untimed
 
 SPACE = {"x": eh.Continuous(-1, 1), "y": eh.Continuous(-1, 1)}
