@@ -34,9 +34,10 @@ _HOMES = {
         "OptimizerError", "StoreError",
     ],
 }  # fmt: skip
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_WITH_EXTRA = {"evohpo.sklearn": ["EvolutionSearchCV", "HyperbandSearchCV", "suggest_hyperband"]}  # not for `import *`
+_HOME = {name: module for module, names in (_HOMES | _WITH_EXTRA).items() for name in names}
 
-__all__ = sorted([*_HOME, "__version__", "export"])
+__all__ = sorted([*(name for names in _HOMES.values() for name in names), "__version__", "export"])
 
 if TYPE_CHECKING:
     from evohpo import export as export
@@ -73,6 +74,9 @@ if TYPE_CHECKING:
     from evohpo.pruners import Pruner as Pruner
     from evohpo.pruners import SuccessiveHalving as SuccessiveHalving
     from evohpo.replayed import Replayed as Replayed
+    from evohpo.sklearn import EvolutionSearchCV as EvolutionSearchCV
+    from evohpo.sklearn import HyperbandSearchCV as HyperbandSearchCV
+    from evohpo.sklearn import suggest_hyperband as suggest_hyperband
     from evohpo.space import Binary as Binary
     from evohpo.space import Categorical as Categorical
     from evohpo.space import Configs as Configs

@@ -46,7 +46,7 @@ def tune(
         minimize: a metric or several to be made small.
         constraints: outcome constraints such as "seconds <= 1".
         optimizer: a registered name, `use(...)`, a class, a generator or search function, or a live foreign object.
-        pruner: ends trials early that will not win.
+        pruner: ends or pauses trials that will not win: `ASHA(max_steps=81)`, a name such as "median", a live pruner.
         trials: at most so many trials in all, those of earlier runs of the same store included.
         generations: at most so many generations of `population` trials.
         population: trials a generation; None leaves it to the optimizer.

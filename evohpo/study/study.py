@@ -42,7 +42,8 @@ class Study:
         minimize: a metric or several to be made small; at least one objective is required.
         constraints: outcome constraints such as "accuracy >= 0.85".
         optimizer: a registered name, `evohpo.use(...)`, a class, a generator or search function, or a live object.
-        pruner: decides at each report whether a trial goes on; a live pruner of a library with an adapter, too.
+        pruner: decides at each report whether a trial goes on: `ASHA(...)`, a name such as "median", an object with
+            `report(trial, step, value)`, a live pruner of a library with an adapter.
         population: trials a generation; None leaves it to the optimizer.
         initial: configurations to try first; partial ones are completed.
         duplicates: "reuse" gives a repeated configuration the earlier result, "evaluate" measures it again.
