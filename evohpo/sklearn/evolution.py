@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from joblib import effective_n_jobs  # type: ignore[import-untyped]  # it has no types
+from joblib import effective_n_jobs
 
 from evohpo.errors import UsageError
 from evohpo.sklearn.base import StudySearchCV
