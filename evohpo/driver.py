@@ -207,7 +207,7 @@ class _Loop:
             study.commit()
             if not self.running:
                 if why is not None:
-                    if study.end_paused():
+                    if study.paused.end():
                         self._settled()
                     break
                 continue
@@ -244,9 +244,9 @@ class _Loop:
                 fresh.append(self.resumed.pop())
                 continue
             spent = self.trials is not None and len(study.trials) - study.ledger.attached >= self.trials
-            trial = study.promote() if spent else study.take(free, self.generations)
+            trial = study.paused.promote() if spent else study.take(free, self.generations)
             if trial is None and spent:
-                if not fresh and study.unblock():
+                if not fresh and study.paused.unblock():
                     continue
                 why = {"trials": self.trials}
                 break

@@ -20,6 +20,7 @@ from evohpo.study import journal as journals
 from evohpo.study.chronicle import Chronicle
 from evohpo.study.conversation import GENERATION, Proposal
 from evohpo.study.journal import Journal
+from evohpo.study.paused import Paused
 from evohpo.study.seeds import Seeds, draw
 from evohpo.study.settings import Settings, check, describe
 from evohpo.trials.goals import Goals
@@ -102,8 +103,6 @@ class Study:
         self._chronicle.try_first(first)
         self.commit()
 
-    _closed = False  # whether the pruner was told that no new trial comes
-
     def _open(self, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal | None) -> None:
         self.settings, self.space, self.goals = settings, settings.space, settings.goals
         self.seeds = Seeds(settings.seed)
@@ -116,6 +115,7 @@ class Study:
         self._began = time.monotonic()
         self._chronicle = Chronicle(settings, self.seeds, resolved, self.pruner, journal)
         self.ledger = self._chronicle.ledger
+        self.paused = Paused(self._chronicle)
 
     @classmethod
     def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal) -> Self:
@@ -198,45 +198,10 @@ class Study:
             n: how many the caller could use at once.
             generations: hand out nothing of this generation or later.
         """
-        trial = self.promote() or self._new(n, generations)
-        while trial is None and self.unblock():
-            trial = self.promote() or self._new(n, generations)
+        trial = self.paused.promote() or self._new(n, generations)
+        while trial is None and self.paused.unblock():
+            trial = self.paused.promote() or self._new(n, generations)
         return trial
-
-    def promote(self) -> Trial | None:
-        """Let the paused trial run on that the pruner puts first; None if it puts none. Ends those that it gives up."""
-        decide = getattr(self.pruner, "decide", None)
-        while decide is not None and self.ledger.counts[Status.PAUSED] and (decided := decide()) is not None:
-            number, decision = decided
-            trial: Trial = self.trials[number]
-            if decision is Decision.STOP:
-                self._chronicle.end_early(trial)
-                continue
-            self._chronicle.go_on(trial)
-            return trial
-        return None
-
-    def unblock(self) -> bool:
-        """If all that is under way are paused trials, have them decided on or end them; return whether something changed."""
-        counts = self.ledger.counts
-        if counts[Status.RUNNING] or not counts[Status.PAUSED]:
-            return False
-        if not self._closed:
-            self._closed = True
-            self._chronicle.close_rungs()
-            return True
-        return self.end_paused()
-
-    def end_paused(self) -> bool:
-        """End all paused trials with their last reports; return whether there were any."""
-        paused = (
-            [t for t in self.ledger.unfinished if t.status is Status.PAUSED]
-            if self.ledger.counts[Status.PAUSED]
-            else []
-        )
-        for trial in paused:
-            self._chronicle.end_early(trial)
-        return bool(paused)
 
     def _new(self, n: int, generations: int | None) -> Trial | None:
         """Make the next proposal a trial."""
@@ -251,7 +216,7 @@ class Study:
                 return None
             trial = chronicle.start(proposal)
         chronicle.share_or_run(trial)
-        self._closed = False
+        self.paused.reopen()
         return trial
 
     def resume(self) -> list[Trial]:
