@@ -187,9 +187,7 @@ class _Loop:
         self.callbacks = callbacks
         self.running: dict[int, Trial] = {}  # with the evaluator
         self.paused: set[int] = set()  # with the evaluator too, as far as it keeps them
-        self.parting: set[int] = (
-            set()
-        )  # of those, paused ones that are to go on already; their pause is not through yet
+        self.parting: set[int] = set()  # running ones that are to go on again when their pause is through
         self.doomed: dict[int, EvohpoError] = {}  # trials that reported nonsense, until they have stopped
         self.resumed: list[Trial] = []
         self.directory = study.store.with_name(f"{study.store.name}.files") if study.store is not None else None

@@ -17,9 +17,8 @@ from evohpo.evaluators.context import Context, Report, Verdict, plain
 from evohpo.evaluators.protocol import Evaluator, Failed, Finished, Job, Paused, Reported
 
 End: TypeAlias = Finished | Failed | Paused
-Player: TypeAlias = Generator[
-    Reported | Paused, Verdict | None, End
-]  # sent None to start, then verdicts; after Paused, GO
+# sent None to start, then verdicts; after Paused, GO
+Player: TypeAlias = Generator[Reported | Paused, Verdict | None, End]
 
 SUSPENDED = 32  # generators in memory: each holds a model
 REASON, TRACEBACK = 500, 20_000  # characters kept

@@ -14,9 +14,9 @@ import numpy as np
 
 from evohpo.errors import UsageError
 from evohpo.pruners.combine import Joinable
-from evohpo.pruners.levels import check, unknown_max
 from evohpo.pruners.protocol import Decision, Setting
 from evohpo.pruners.rung import Rung, value_of
+from evohpo.pruners.steps import check, check_whole, unknown_max
 from evohpo.trials.brackets import levels
 
 if TYPE_CHECKING:
@@ -66,17 +66,14 @@ class ASHA(Joinable):
         check(name, min_steps, max_steps, eta, rungs)
         if kind not in KINDS:
             raise UsageError(f"{name}(kind={kind!r}): choose one of {', '.join(map(repr, KINDS))}")
-        if isinstance(brackets, bool) or int(brackets) != brackets or brackets < 1:
-            raise UsageError(f"{name}(brackets={brackets!r}): must be a whole number of at least 1")
+        check_whole(name, brackets=brackets)
         self.max_steps, self.min_steps, self.eta, self.kind = max_steps, min_steps, eta, kind
         self.brackets, self.per_bracket = brackets, per_bracket
         self._explicit = list(rungs) if rungs is not None else None
         self._setting = Setting()
         self._rungs: dict[tuple[int, int], Rung] = {}  # by bracket (0 where all compete) and step
         self._paused: dict[tuple[int, int], list[tuple[float, tuple[float, ...], int]]] = {}  # heaps; stale ones stay
-        self._fresh: dict[
-            tuple[int, int], bool
-        ] = {}  # whether something came to a rung since its paused were looked at
+        self._news: set[tuple[int, int]] = set()  # rungs to which something came since their paused were looked at
         self._at: dict[int, tuple[int, int]] = {}  # where a trial is paused
         self._last: dict[int, int] = {}  # the last rung that a trial has reached
         self._bracket: dict[int, int] = {}
@@ -116,7 +113,7 @@ class ASHA(Joinable):
         key = (self.bracket(trial.number) if self.per_bracket else 0, reached)
         rung = self._rungs.setdefault(key, Rung())
         rung.add(trial.number, value_of(trial, value, self._setting))
-        self._fresh[key] = True
+        self._news.add(key)
         self._recorded(trial, key)
         if reached >= rungs[-1]:
             return Decision.STOP
@@ -131,12 +128,12 @@ class ASHA(Joinable):
     def decide(self) -> tuple[int, Decision] | None:
         """Return the best paused trial of the highest rung that may pass it by now."""
         for key in sorted(self._paused, key=lambda k: (-k[1], k[0])):
-            if not self._fresh.get(key) or not self._is_open(key[1]):
+            if key not in self._news or not self._is_open(key[1]):
                 continue
             best = self._best_paused(key)
             if best is not None and self._passes(best, key):
                 return best, Decision.CONTINUE
-            self._fresh[key] = False  # nothing changes before the next result
+            self._news.discard(key)  # nothing changes before the next result
         return None
 
     def resumed(self, trial: Trial) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from evohpo.errors import UsageError
-from evohpo.pruners.protocol import Decision, Pruner
+from evohpo.pruners.protocol import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,6 +141,3 @@ class Either(_Joined):
         """Return the stricter of both decisions."""
         decisions = self._decisions(trial, step, value)
         return next((d for d in (Decision.STOP, Decision.PAUSE) if d in decisions), Decision.CONTINUE)
-
-
-__all__ = ["Both", "Either", "Joinable", "Pruner"]

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evohpo.errors import UsageError
 from evohpo.pruners.combine import Joinable
-from evohpo.pruners.levels import check, unknown_max
 from evohpo.pruners.protocol import Decision, Setting
 from evohpo.pruners.rung import Rung, value_of
+from evohpo.pruners.steps import check, check_whole, unknown_max
 from evohpo.trials.brackets import Bracket, halving, plan
 
 if TYPE_CHECKING:
@@ -178,8 +177,7 @@ class SuccessiveHalving(Hyperband):
     """
 
     def __init__(self, n: int, max_steps: int | None = None, min_steps: int = 1, eta: int = 3) -> None:
-        if isinstance(n, bool) or int(n) != n or n < 1:
-            raise UsageError(f"SuccessiveHalving(n={n!r}): must be a whole number of at least 1")
+        check_whole("SuccessiveHalving", n=n)
         super().__init__(max_steps, min_steps, eta)
         self.n = n
 

@@ -13,6 +13,7 @@ from evohpo.errors import UsageError
 from evohpo.pruners.combine import Joinable
 from evohpo.pruners.protocol import Decision, Setting
 from evohpo.pruners.rung import Rung, Value, value_of
+from evohpo.pruners.steps import check_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +46,7 @@ class Percentile(Joinable):
         name = type(self).__name__
         if isinstance(percentile, bool) or not 0 < percentile < 100:
             raise UsageError(f"{name}(percentile={percentile!r}): must be above 0 and below 100")
-        for argument, value in (("min_steps", min_steps), ("min_trials", min_trials), ("max_steps", max_steps)):
-            if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
-                raise UsageError(f"{name}({argument}={value!r}): must be a whole number of at least 1")
+        check_whole(name, min_steps=min_steps, min_trials=min_trials, max_steps=max_steps)
         self.percentile, self.min_steps, self.min_trials = percentile, min_steps, min_trials
         self.max_steps = max_steps
         self._setting = Setting()

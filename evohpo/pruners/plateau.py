@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from evohpo.errors import UsageError
 from evohpo.pruners.combine import Joinable
 from evohpo.pruners.protocol import Decision
+from evohpo.pruners.steps import check_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,7 @@ class Plateau(Joinable):
     """
 
     def __init__(self, patience: int = 3, tol: float = 1e-3) -> None:
-        if isinstance(patience, bool) or int(patience) != patience or patience < 1:
-            raise UsageError(f"Plateau(patience={patience!r}): must be a whole number of at least 1")
+        check_whole("Plateau", patience=patience)
         if isinstance(tol, bool) or not tol >= 0:
             raise UsageError(f"Plateau(tol={tol!r}): must be at least 0")
         self.patience, self.tol = patience, tol

@@ -13,8 +13,8 @@ import numpy as np
 from evohpo.errors import IllegalValue, UsageError
 from evohpo.optimizers.registry import Resolved, resolve
 from evohpo.pruners import Decision, Setting, resolve_pruner
-from evohpo.pruners.levels import max_steps_of
 from evohpo.pruners.naming import describe_pruner
+from evohpo.pruners.steps import max_steps_of
 from evohpo.space import Space
 from evohpo.study import journal as journals
 from evohpo.study.chronicle import Chronicle
@@ -80,11 +80,12 @@ class Study:
         space = space if isinstance(space, Space) else Space(space)
         goals = Goals.of(maximize, minimize, constraints)
         check(duplicates, population, lookahead, seed)
+        pruner = resolve_pruner(pruner)
         resolved = resolve(optimizer, n_objectives=len(goals.objectives))
         first = [space.complete(dict(config)) for config in ([initial] if isinstance(initial, Mapping) else initial)]
         settings = Settings(
             space, goals, describe(resolved), draw() if seed is None else int(seed), population, duplicates, lookahead,
-            describe_pruner(resolve_pruner(pruner)),
+            describe_pruner(pruner),
             name or (Path(store).stem if store else "study"), owner or "", description or "", notes or {},
         )  # fmt: skip
         if store is not None and journals.exists(store):

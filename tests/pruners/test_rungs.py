@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import evohpo as eh
 from evohpo.errors import UsageError
-from evohpo.pruners.levels import max_steps_of
+from evohpo.pruners.steps import max_steps_of
 from evohpo.trials.brackets import halving, levels, plan
 
 

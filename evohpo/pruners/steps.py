@@ -15,16 +15,26 @@ if TYPE_CHECKING:
 LAST_STEP = ("epochs", "max_epochs", "num_epochs", "num_epoch", "max_steps", "max_iter", "max_t")
 
 
+def check_whole(name: str, low: int = 1, **arguments: int | None) -> None:
+    """Refuse what is no whole number of at least `low`; None passes.
+
+    Raises:
+        UsageError: names the pruner's argument and what it may be.
+    """
+    for argument, value in arguments.items():
+        if value is not None and (isinstance(value, bool) or int(value) != value or value < low):
+            raise UsageError(f"{name}({argument}={value!r}): must be a whole number of at least {low}")
+
+
 def check(name: str, min_steps: int, max_steps: int | None, eta: int, rungs: Sequence[int] | None = None) -> None:
     """Refuse numbers that make no rungs.
 
     Raises:
         UsageError: names the pruner's argument and what it may be.
     """
-    least = {"min_steps": (min_steps, 1), "max_steps": (max_steps, min_steps), "eta": (eta, 2)}
-    for argument, (value, low) in least.items():
-        if value is not None and (isinstance(value, bool) or int(value) != value or value < low):
-            raise UsageError(f"{name}({argument}={value!r}): must be a whole number of at least {low}")
+    check_whole(name, min_steps=min_steps)
+    check_whole(name, min_steps, max_steps=max_steps)
+    check_whole(name, 2, eta=eta)
     if rungs is not None:
         whole = all(not isinstance(r, bool) and int(r) == r and r >= 1 for r in rungs)
         if not rungs or not whole or any(a >= b for a, b in pairwise(rungs)):
