@@ -145,13 +145,14 @@ def tables(files: list[Path], metric: str, runs: int, trials: int) -> None:
     )
     print("of the best complete trial (0 the best that was recorded, 1 the median configuration)\n")
     print(f"{'':12}" + "".join(f"{name:>18}" for name in ("random", "ga", "de", "cmaes")))
-    kinds: dict[str, Callable[[int], Any]] = {
-        "none": lambda _: None, "asha": lambda s: eh.ASHA(s), "promotion": lambda s: eh.ASHA(s, kind="promotion"),
-        "pasha": lambda s: eh.PASHA(s), "hyperband": lambda s: eh.Hyperband(s), "median": lambda _: eh.Median(),
-        "percentile": lambda _: eh.Percentile(50), "none, 1/4": lambda _: None, "none, 1/8": lambda _: None,
-    }  # fmt: skip
-    for kind, make in track(kinds.items(), "pruners"):
-        n = trials // int(kind.rpartition("/")[2]) if "/" in kind else trials
+    kinds: list[tuple[str, Callable[[int], Any], int]] = [
+        ("none", lambda _: None, trials), ("asha", lambda s: eh.ASHA(s), trials),
+        ("promotion", lambda s: eh.ASHA(s, kind="promotion"), trials), ("pasha", lambda s: eh.PASHA(s), trials),
+        ("hyperband", lambda s: eh.Hyperband(s), trials), ("median", lambda _: eh.Median(), trials),
+        ("percentile", lambda _: eh.Percentile(50), trials), ("none, 1/4", lambda _: None, trials // 4),
+        ("none, 1/8", lambda _: None, trials // 8),
+    ]  # fmt: skip
+    for kind, make, n in track(kinds, "pruners"):
         cells = []
         for optimizer in ("random", "ga", "de", "cmaes"):
             used, regrets = [], []

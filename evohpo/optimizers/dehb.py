@@ -14,7 +14,7 @@ import numpy as np
 from evohpo.errors import UsageError
 from evohpo.optimizers.de import de, mix
 from evohpo.optimizers.operators import at_least_one, no_worse, order, unordered, where
-from evohpo.optimizers.protocol import Population, Problem, Results
+from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
 from evohpo.optimizers.start import latin_hypercube
 from evohpo.trials.brackets import plan
@@ -89,14 +89,10 @@ def dehb(
                 turn[step] = int(rows[-1] + 1)
                 targets = pool.take(rows)
                 parents = pool if below is None else below.take(order(below)[: max(n, 3)])
-                a, b, c = _three(parents, pool, n, rng)
-                mutants = a.X + weight * (b.X - c.X)
-                outside = (mutants < 0) | (mutants > 1)
-                mutants = np.where(outside, rng.random(mutants.shape), mutants)
-                mutants = mix(mutants, a.X, b.X, whole, rng)
-                children = np.where(at_least_one(rng.random(mutants.shape), crossover, rng), mutants, targets.X)
-                family = np.column_stack([targets.trials, a.trials, b.trials, c.trials])
-                told = (yield Population(children, parents=family, operator="rand/1/bin", steps=steps)).take(slice(n))
+                donors = _three(parents, pool, n, rng)
+                X = _children(targets.X, donors, weight, crossover, whole, rng)
+                family = np.column_stack([targets.trials, *(d.trials for d in donors)])
+                told = (yield Population(X, parents=family, operator="rand/1/bin", steps=steps)).take(slice(n))
                 chosen = where(no_worse(told, targets), told, targets)
                 keep = np.setdiff1d(np.arange(len(pool)), rows)
                 pools[step] = Results.concatenate([pool.take(keep), chosen])
@@ -112,6 +108,19 @@ def _beginners(
         return Population(latin_hypercube(n, problem.dim, rng), operator="latin hypercube", steps=steps)
     best = below.take(order(below)[np.arange(n) % len(below)])
     return Population(best.X, parents=best.trials[:, None], operator="promotion", steps=steps, heirs=best.trials)
+
+
+def _children(
+    targets: Array, donors: tuple[Results, Results, Results], weight: float, crossover: float, whole: np.ndarray,
+    rng: np.random.Generator,
+) -> Array:  # fmt: skip
+    """Return children of rand/1/bin; what leaves its bounds is drawn anew."""
+    a, b, c = (donor.X for donor in donors)
+    mutants = a + weight * (b - c)
+    outside = (mutants < 0) | (mutants > 1)
+    mutants = np.where(outside, rng.random(mutants.shape), mutants)
+    mutants = mix(mutants, a, b, whole, rng)
+    return np.asarray(np.where(at_least_one(rng.random(mutants.shape), crossover, rng), mutants, targets))
 
 
 def _three(parents: Results, pool: Results, n: int, rng: np.random.Generator) -> tuple[Results, Results, Results]:
