@@ -34,7 +34,10 @@ _HOMES = {
         "OptimizerError", "StoreError",
     ],
 }  # fmt: skip
-_WITH_EXTRA = {"evohpo.sklearn": ["EvolutionSearchCV", "HyperbandSearchCV", "suggest_hyperband"]}  # not for `import *`
+_WITH_EXTRA = {  # not for `import *`
+    "evohpo.sagemaker": ["SageMaker"],
+    "evohpo.sklearn": ["EvolutionSearchCV", "HyperbandSearchCV", "suggest_hyperband"],
+}
 _HOME = {name: module for module, names in (_HOMES | _WITH_EXTRA).items() for name in names}
 
 __all__ = sorted([*(name for names in _HOMES.values() for name in names), "__version__", "export"])
@@ -74,6 +77,7 @@ if TYPE_CHECKING:
     from evohpo.pruners import Pruner as Pruner
     from evohpo.pruners import SuccessiveHalving as SuccessiveHalving
     from evohpo.replayed import Replayed as Replayed
+    from evohpo.sagemaker import SageMaker as SageMaker
     from evohpo.sklearn import EvolutionSearchCV as EvolutionSearchCV
     from evohpo.sklearn import HyperbandSearchCV as HyperbandSearchCV
     from evohpo.sklearn import suggest_hyperband as suggest_hyperband

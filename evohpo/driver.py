@@ -107,6 +107,12 @@ def run(
         trials if trials is not None else generations * size if generations is not None and size is not None else None
     )
     study.begin(budget=budget, workers=evaluator.capacity)
+    if (begin := getattr(evaluator, "begin", None)) is not None:
+        try:
+            begin(study)
+        except BaseException:
+            study.close()
+            raise
     loop = _Loop(
         study,
         objective,
@@ -296,12 +302,13 @@ class _Loop:
             if trial is None:
                 continue
             if isinstance(event, Started):
-                trial.worker = event.worker
+                trial.worker, trial.job = event.worker, event.job
             elif isinstance(event, Reported):
                 self._report(trial, event)
             elif isinstance(event, Paused):
                 del self.running[event.number]
                 trial.seconds += event.seconds
+                trial.metrics.update(event.metrics)
                 self.paused.add(event.number)
                 if event.number in self.parting:
                     self.parting.discard(event.number)
@@ -327,12 +334,14 @@ class _Loop:
             "resumed": trial.resumed,
             "steps": max(event.steps, trial.steps),
             "worker": event.worker or trial.worker,
+            "job": trial.job,
         }
         doom = self.doomed.pop(trial.number, None)
         if doom is not None:
             self.study.settle(trial, error=str(doom), kind="value", **facts)
         elif isinstance(event, Failed):
-            self.study.settle(trial, error=event.reason, kind=event.kind, traceback=event.traceback, **facts)
+            facts |= {"metrics": dict(event.metrics), "kind": event.kind, "traceback": event.traceback}
+            self.study.settle(trial, error=event.reason, **facts)
         else:
             value = trial.reports[-1][1] if event.value is None and trial.reports else event.value
             self.study.settle(trial, value, stopped=event.stopped, **facts)

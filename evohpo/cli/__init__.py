@@ -1,4 +1,4 @@
-"""The command line: `evohpo run`, `resume`, `show`, `optimizers`, `check`, `new` and `demo`.
+"""The command line: `evohpo run`, `resume`, `show`, `optimizers`, `check`, `new`, `sagemaker-local` and `demo`.
 
 Commands import what they use when they run, so that `evohpo --help` answers at once.
 """
@@ -14,6 +14,7 @@ from evohpo.cli.group import Group
 from evohpo.cli.new import new
 from evohpo.cli.optimizers import optimizers
 from evohpo.cli.run import resume, run
+from evohpo.cli.sagemaker_local import sagemaker_local
 from evohpo.cli.show import show
 
 __all__ = ["main"]
@@ -29,5 +30,5 @@ def main() -> None:
     """
 
 
-for command in (run, resume, show, optimizers, check, new, demo):
+for command in (run, resume, show, optimizers, check, new, sagemaker_local, demo):
     main.add_command(command)

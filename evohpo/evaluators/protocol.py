@@ -40,10 +40,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A job began on `worker`."""
+    """A job began on `worker`; `job` is the evaluator's own name for it, for the table."""
 
     number: int
     worker: str
+    job: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Failed:
         reason: one line for the table.
         seconds: how long it ran.
         traceback: the objective's traceback, where there is one.
+        metrics: what is known of it all the same, such as its cost.
     """
 
     number: int
@@ -95,16 +97,21 @@ class Failed:
     steps: int = 0
     worker: str = ""
     traceback: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A job was suspended after `step` and can be submitted again with `Job.step`."""
+    """A job was suspended after `step` and can be submitted again with `Job.step`.
+
+    `metrics` is what else is known of it so far, such as its cost.
+    """
 
     number: int
     step: int
     seconds: float
     worker: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
 Event: TypeAlias = Started | Reported | Finished | Failed | Paused
@@ -113,6 +120,8 @@ Event: TypeAlias = Started | Reported | Finished | Failed | Paused
 @runtime_checkable
 class Evaluator(Protocol):
     """Runs jobs somewhere. Events of one job come in order; each job ends with exactly one Finished, Failed or Paused.
+
+    One that wants to know whose jobs it runs has a fifth method, `begin(study)`, called before the first job.
 
     Attributes:
         capacity: how many jobs it runs at once; 0 until known, then the study sets it to its own number of workers.

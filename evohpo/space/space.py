@@ -325,6 +325,40 @@ class Space:
             raise IllegalDefinition(None, f"distributions are a dict of names and lists or such, not {distributions!r}")
         return cls({name: parameter_of(str(name), given) for name, given in distributions.items()}, constraints)
 
+    @classmethod
+    def from_sagemaker(
+        cls, hyperparameter_ranges: Mapping[str, Any], static: Mapping[str, Any] | None = None,
+        constraints: Iterable[str] = (),
+    ) -> Space:  # fmt: skip
+        """Make a space of the ranges that SageMaker's own tuner takes: objects of its SDK 2 or 3, or the API's dict.
+
+        Args:
+            hyperparameter_ranges: ranges by name, or the API's `ParameterRanges`. Numbers among the choices are numbers
+                again, where the SDK made text of them; the scaling type Auto is "log" from a factor of 100 on.
+            static: hyperparameters that are not searched.
+            constraints: expressions that every configuration must satisfy.
+
+        Raises:
+            IllegalDefinition: something that is no range, or whatever a space refuses.
+        """
+        from evohpo.space.sagemaker import parameters_of
+
+        return cls(parameters_of(hyperparameter_ranges, static or {}), constraints)
+
+    def to_sagemaker(self, kinds: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return ranges and static hyperparameters as SageMaker's own tuner takes them; `from_sagemaker` reads them back.
+
+        Args:
+            kinds: what has the classes `ContinuousParameter`, `IntegerParameter` and `CategoricalParameter`, such as
+                `sagemaker.tuner` (SDK 2) or `sagemaker.core.parameter` (SDK 3); None for the API's `ParameterRanges`.
+
+        Raises:
+            IllegalDefinition: what that tuner has no range for: conditions, constraints, steps, logit scales.
+        """
+        from evohpo.space.sagemaker import objects_of, ranges_of
+
+        return ranges_of(self) if kinds is None else objects_of(self, kinds)
+
     def __len__(self) -> int:
         return len(self.parameters)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from evohpo.study.seeds import Seeds
     from evohpo.study.settings import Settings
 
+INITIAL = "initial"  # label of configurations given to be tried first
 SHARED = ("metrics", "fitness", "violation", "steps", "error", "kind")  # what a duplicate takes over
 
 
@@ -32,7 +33,7 @@ class Chronicle:
     Attributes:
         ledger: the trials.
         conversation: the talk with the optimizer.
-        initial: configurations to try before the optimizer is asked.
+        initial: configurations to try before the optimizer is asked, with their labels.
         journal: where events go, None for a study in memory.
         stopped: why the last run ended; {} while one goes on.
         doomed: trials whose last report was answered with STOP, until they have ended.
@@ -46,7 +47,7 @@ class Chronicle:
         self.doomed: set[int] = set()
         self.ledger = Ledger(single=len(settings.goals.objectives) == 1)
         self.conversation = Conversation(resolved, settings, seeds, self.ledger, self.write)
-        self.initial: deque[dict[str, Any]] = deque()
+        self.initial: deque[tuple[dict[str, Any], str]] = deque()
         self.stopped: dict[str, Any] = {}
         if journal is not None:
             for record in journal.events():
@@ -66,15 +67,21 @@ class Chronicle:
         plain = json.loads(json.dumps(reason, default=str))  # a user's rule may say anything
         self.write("stop", None, plain)
 
-    def try_first(self, configs: list[dict[str, Any]]) -> None:
+    def try_first(self, configs: list[dict[str, Any]], label: str = INITIAL) -> None:
         """Put configurations before everything the optimizer will propose."""
         if configs:
-            self.initial.extend(configs)
-            self.write("initial", None, configs)
+            self.initial.extend((config, label) for config in configs)
+            self.write("initial", None, configs if label == INITIAL else {"label": label, "params": configs})
 
-    def start(self, proposal: Proposal, initial: bool = False) -> Trial:
+    def start_first(self) -> Trial:
+        """Make the first of the configurations that come before the optimizer's a trial."""
+        trial = self._start_first()
+        self.write("start", trial.number)
+        return trial
+
+    def start(self, proposal: Proposal) -> Trial:
         """Make the next proposal a trial."""
-        trial = self._start(proposal, initial)
+        trial = self._start(proposal)
         self.write("start", trial.number)
         return trial
 
@@ -118,8 +125,8 @@ class Chronicle:
     def end_early(self, trial: Trial) -> None:
         """End a trial with its last report."""
         assert trial.reports
-        facts = {"metrics": trial.reports[-1][1], "status": self.early(trial)}
-        kept = {name: getattr(trial, name) for name in ("steps", "seconds", "worker", "resumed")}
+        facts = {"metrics": {**trial.reports[-1][1], **trial.metrics}, "status": self.early(trial)}
+        kept = {name: getattr(trial, name) for name in ("steps", "seconds", "worker", "job", "resumed")}
         self.finish(trial, facts | kept)
 
     def early(self, trial: Trial) -> Status:
@@ -174,17 +181,19 @@ class Chronicle:
 
     # ---- the same, live and on reading
 
-    def _start(self, proposal: Proposal, initial: bool) -> Trial:
+    def _start_first(self) -> Trial:
+        params, label = self.initial.popleft()
+        trial = Trial(len(self.ledger.trials), params, label=label)
+        self.ledger.add(trial)
+        return trial
+
+    def _start(self, proposal: Proposal) -> Trial:
         trial = Trial(
-            len(self.ledger.trials), proposal.params, proposal.generation, label="initial" if initial else "",
-            parents=proposal.parents, operator=proposal.operator, x=proposal.x, asked=not initial,
-            limit=proposal.limit, heir=proposal.heir,
+            len(self.ledger.trials), proposal.params, proposal.generation, parents=proposal.parents,
+            operator=proposal.operator, x=proposal.x, asked=True, limit=proposal.limit, heir=proposal.heir,
         )  # fmt: skip
         self.ledger.add(trial)
-        if initial:
-            self.initial.popleft()
-        else:
-            self.conversation.take(trial)
+        self.conversation.take(trial)
         return trial
 
     def _finish(self, trial: Trial, status: Status, facts: dict[str, Any]) -> list[Trial]:
@@ -248,7 +257,8 @@ class Chronicle:
         if kind == "begin":
             self.conversation.facts = data
         elif kind == "initial":
-            self.initial.extend(data)
+            label, configs = (INITIAL, data) if isinstance(data, list) else (data["label"], data["params"])
+            self.initial.extend((config, label) for config in configs)
         elif kind == "ask":
             self._apply_ask(data, rows)
         elif kind == "tell":
@@ -257,8 +267,7 @@ class Chronicle:
             self.stopped = data
         elif kind == "start":
             self.stopped = {}  # somebody went on
-            initial = bool(self.initial)
-            trial = self._start(Proposal(None, self.initial[0], 0) if initial else self.conversation.queue[0], initial)
+            trial = self._start_first() if self.initial else self._start(self.conversation.queue[0])
             if trial.heir < 0:
                 self.ledger.remember(trial, self._identity(trial))
             self.ledger.move(trial, Status.RUNNING)

@@ -65,11 +65,12 @@ class Ledger:
     def end(self, trial: Trial, status: Status) -> list[Trial]:
         """Book a trial whose result fields are filled; return the duplicates that waited for it."""
         self.move(trial, status)
-        self.steps += 0 if trial.job.startswith("reused") else trial.steps
+        reused = trial.job.startswith("reused ")  # costs nothing again
+        self.steps += 0 if reused else trial.steps
         self.succeeded += not trial.failed
         self.fresh.append(trial)
         cost = trial.metrics.get("cost", 0.0)
-        self.cost += cost if isinstance(cost, float) else 0.0
+        self.cost += cost if isinstance(cost, int | float) and not reused else 0.0
         if self._single and trial.fitness is not None and (self.best is None or _rank(trial) < _rank(self.best)):
             self.best = trial
         self._count(trial)
@@ -107,7 +108,7 @@ class Ledger:
         self._sizes[generation] = size
 
     def _count(self, trial: Trial) -> None:
-        if trial.feasible and not self._single and not trial.job.startswith("reused"):  # a repeat adds nothing
+        if trial.feasible and not self._single and not trial.job.startswith("reused "):  # a repeat adds nothing
             self._results.append(trial)
         if not trial.asked:
             return

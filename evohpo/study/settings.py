@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ class Settings:
         owner: whose study it is.
         description: what it is about.
         notes: plain data of whoever made the study (the command line keeps its arguments here).
+        id: six hexadecimal digits that tell this study from every other, in names that outlive it; no decision hangs on it.
     """
 
     space: Space
@@ -48,6 +50,7 @@ class Settings:
     owner: str = ""
     description: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: secrets.token_hex(3))
 
     def to_header(self) -> dict[str, Any]:
         """Return the settings as JSON values, with the versions of all that could change a proposal."""
@@ -64,13 +67,14 @@ class Settings:
             "owner": self.owner,
             "description": self.description,
             "notes": dict(self.notes),
+            "id": self.id,
             "fingerprint": fingerprint(),
         }
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> Settings:
         """Return the settings that `to_header` wrote."""
-        plain = {k: v for k, v in header.items() if k not in ("space", "goals", "fingerprint")}
+        plain = {"id": ""} | {k: v for k, v in header.items() if k not in ("space", "goals", "fingerprint")}
         return cls(space=Space.from_json(json.dumps(header["space"])), goals=Goals.of(**header["goals"]), **plain)
 
     def check_same(self, given: Settings, seed_given: bool, where: str) -> None:

@@ -18,7 +18,7 @@ from evohpo.pruners.steps import max_steps_of
 from evohpo.space import Space
 from evohpo.study import journal as journals
 from evohpo.study.chronicle import Chronicle
-from evohpo.study.conversation import GENERATION, Proposal
+from evohpo.study.conversation import GENERATION
 from evohpo.study.journal import Journal
 from evohpo.study.paused import Paused
 from evohpo.study.seeds import Seeds, draw
@@ -210,7 +210,7 @@ class Study:
         if self.ledger.parked >= (self.settings.population or GENERATION):
             return None  # more of the same would come: first let something end
         if chronicle.initial:
-            trial = chronicle.start(Proposal(None, chronicle.initial[0], 0), initial=True)
+            trial = chronicle.start_first()
         else:
             proposal = chronicle.conversation.peek(n)
             if proposal is None or (generations is not None and proposal.generation >= generations):
@@ -219,6 +219,20 @@ class Study:
         chronicle.share_or_run(trial)
         self.paused.reopen()
         return trial
+
+    def enqueue(self, params: Mapping[str, Any] | Iterable[Mapping[str, Any]], label: str = "initial") -> None:
+        """Try configurations before what the optimizer proposes next; partial ones are completed by defaults and mid-points.
+
+        Args:
+            params: a configuration, or several.
+            label: the trials' label in the table.
+
+        Raises:
+            IllegalValue: one is not in the space.
+        """
+        configs = [params] if isinstance(params, Mapping) else params
+        self._chronicle.try_first([self.space.complete(dict(config)) for config in configs], label)
+        self.commit()
 
     def resume(self) -> list[Trial]:
         """Take over the trials that an earlier run left unfinished, in order; the caller evaluates them."""
@@ -264,7 +278,7 @@ class Study:
         Args:
             trial: the trial or its number.
             metrics: what the objective measured: a number, or a dict of them.
-            error: why there is no result.
+            error: why there is no result; `metrics` may then say what is known all the same, such as its cost.
             **facts: further columns: `seconds`, `steps`, `worker`, `job`, `kind`, `traceback`; and `stopped=True` for a
                 trial that was ended early.
 
@@ -281,7 +295,9 @@ class Study:
         """Do what `tell` does, for a caller that commits before it acts on it."""
         trial = self._open_trial(trial)
         facts.setdefault("steps", trial.steps)
-        if error is None:
+        if error is not None:
+            facts["metrics"] = dict(metrics or {})  # what is known of it all the same
+        else:
             try:
                 facts["metrics"] = self.goals.check(metrics)
                 facts["status"] = self._chronicle.early(trial) if stopped else Status.COMPLETED

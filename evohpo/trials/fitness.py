@@ -108,8 +108,9 @@ class Fitness:
     def _move(self, F: NDArray[np.float64], trials: Sequence[Told]) -> None:
         """Put trials that ended early behind those that came further."""
         if not self._level_best and all(t.complete for t in trials):
-            if len(F):
-                self._level_worst[np.inf] = np.fmax(self._level_worst.get(np.inf, F[0]), np.fmax.reduce(F))
+            known = F[[t.fitness is not None for t in trials]]
+            if len(known):
+                self._level_worst[np.inf] = np.fmax(self._level_worst.get(np.inf, known[0]), np.fmax.reduce(known))
             return
         for f, trial in zip(F, trials, strict=True):
             if trial.fitness is None:

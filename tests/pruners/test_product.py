@@ -65,6 +65,26 @@ def test_synchronous_rungs_make_the_same_table_with_any_number_of_workers(optimi
     assert all(table.equals(tables[0]) for table in tables)
 
 
+def failing(params):
+    if params["x"] > 0.3:
+        raise ValueError("too large")
+    yield from curve(params)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_nor_do_failures_make_it_depend_on_the_number_of_workers(seed):
+    one, other = (
+        eh.tune(
+            failing, {"x": eh.Continuous(-1, 1), "y": eh.Continuous(-1, 1)}, minimize="loss", optimizer="ga",
+            pruner=eh.SuccessiveHalving(5, STEPS), population=5, generations=6, seed=seed, progress=False, evaluator=evaluator,
+        ).table()
+        for evaluator in (None, eh.Threads(4))
+    )  # fmt: skip
+    assert "failed" in set(one.status)
+    timed = ["seconds", "worker", "resumed"]
+    assert one.drop(columns=timed).equals(other.drop(columns=timed))
+
+
 @pytest.mark.parametrize("pruner", ["promotion", "hyperband", "median"])
 def test_they_work_in_processes(pruner):
     study = eh.tune(
