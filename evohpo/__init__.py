@@ -9,38 +9,39 @@ Names are imported when first used, so that `import evohpo` costs nothing.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evohpo.lazy import exports
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "evohpo.space": [
+    "space": [
         "Space", "Continuous", "Integer", "Categorical", "Ordinal", "Static",
         "at_least", "at_most", "between", "Real", "OneHot", "Binary", "Index", "Configs", "Encoding",
     ],
-    "evohpo.trials": ["Trial", "Status", "Goals"],
-    "evohpo.optimizers": ["optimizer", "use", "available_optimizers", "Optimizer", "Population", "Problem", "Results"],
-    "evohpo.optimizers.pbt": ["PBT"],
-    "evohpo.pruners": [
+    "trials": ["Trial", "Status", "Goals"],
+    "optimizers": ["optimizer", "use", "available_optimizers", "Optimizer", "Population", "Problem", "Results"],
+    "optimizers.pbt": ["PBT"],
+    "pruners": [
         "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
     ],
-    "evohpo.evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator"],
-    "evohpo.replayed": ["Replayed"],
-    "evohpo.study": ["Study", "Stop", "load"],
-    "evohpo.driver": ["tune"],
-    "evohpo.errors": [
+    "evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator"],
+    "replayed": ["Replayed"],
+    "study": ["Study", "Stop", "load"],
+    "driver": ["tune"],
+    "errors": [
         "EvohpoError", "EvohpoWarning", "UsageError", "IllegalDefinition", "IllegalValue", "UnknownName",
         "OptimizerError", "StoreError",
     ],
 }  # fmt: skip
 _WITH_EXTRA = {  # not for `import *`
-    "evohpo.sagemaker": ["SageMaker"],
-    "evohpo.sklearn": ["EvolutionSearchCV", "HyperbandSearchCV", "suggest_hyperband"],
+    "sagemaker": ["SageMaker"],
+    "sklearn": ["EvolutionSearchCV", "HyperbandSearchCV", "suggest_hyperband"],
 }
-_HOME = {name: module for module, names in (_HOMES | _WITH_EXTRA).items() for name in names}
 
 __all__ = sorted([*(name for names in _HOMES.values() for name in names), "__version__", "export"])
+__getattr__, __dir__ = exports(__name__, {**_HOMES, **_WITH_EXTRA, "export": []})
 
 if TYPE_CHECKING:
     from evohpo import export as export
@@ -102,17 +103,3 @@ if TYPE_CHECKING:
     from evohpo.trials import Goals as Goals
     from evohpo.trials import Status as Status
     from evohpo.trials import Trial as Trial
-
-
-def __getattr__(name: str) -> Any:
-    if name == "export":
-        return importlib.import_module("evohpo.export")
-    if name not in _HOME:
-        raise AttributeError(f"module 'evohpo' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__

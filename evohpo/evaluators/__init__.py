@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evohpo.lazy import exports
 
 if TYPE_CHECKING:
     from evohpo.evaluators.batched import Batched, BatchedInline
@@ -14,29 +15,20 @@ if TYPE_CHECKING:
     from evohpo.evaluators.simulated import Simulated
     from evohpo.evaluators.threads import Threads
 
-_HOMES = {
-    "batched": ("Batched", "BatchedInline"),
-    "context": ("Context", "TrialStopped"),
-    "inline": ("Inline",),
-    "processes": ("Processes",),
-    "protocol": ("Evaluator", "Event", "Failed", "Finished", "Job", "Paused", "Reported", "Started"),
-    "simulated": ("Simulated",),
-    "threads": ("Threads",),
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "batched": ("Batched", "BatchedInline"),
+        "context": ("Context", "TrialStopped"),
+        "inline": ("Inline",),
+        "processes": ("Processes",),
+        "protocol": ("Evaluator", "Event", "Failed", "Finished", "Job", "Paused", "Reported", "Started"),
+        "simulated": ("Simulated",),
+        "threads": ("Threads",),
+    },
+)
 
 __all__ = [
     "Batched", "BatchedInline", "Context", "Evaluator", "Event", "Failed", "Finished", "Inline", "Job", "Paused",
     "Processes", "Reported", "Simulated", "Started", "Threads", "TrialStopped",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

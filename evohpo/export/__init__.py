@@ -5,8 +5,9 @@ An exported optimizer proposes the very same points as at home: inside there is 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evohpo.lazy import exports
 
 if TYPE_CHECKING:
     from evohpo.export.optuna import to_optuna
@@ -15,12 +16,4 @@ if TYPE_CHECKING:
 
 __all__ = ["to_optuna", "to_ray", "to_scipy"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{name.removeprefix('to_')}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = exports(__name__, {"optuna": ["to_optuna"], "ray": ["to_ray"], "scipy": ["to_scipy"]})

@@ -6,8 +6,9 @@ four kinds of parameter are those of the AWS post on bringing your own algorithm
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evohpo.lazy import exports
 
 if TYPE_CHECKING:
     from evohpo.sagemaker.builtin import builtin_search, tuning_trials
@@ -16,27 +17,18 @@ if TYPE_CHECKING:
     from evohpo.sagemaker.metrics import NUMBER
     from evohpo.sagemaker.parameters import CategoricalParameter, ContinuousParameter, IntegerParameter, StaticParameter
 
-_HOMES = {
-    "builtin": ("builtin_search", "tuning_trials"),
-    "evaluator": ("SageMaker",),
-    "face": ("evolutionary_search", "get_metrics", "random_search", "table_metrics"),
-    "metrics": ("NUMBER",),
-    "parameters": ("CategoricalParameter", "ContinuousParameter", "IntegerParameter", "StaticParameter"),
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "builtin": ("builtin_search", "tuning_trials"),
+        "evaluator": ("SageMaker",),
+        "face": ("evolutionary_search", "get_metrics", "random_search", "table_metrics"),
+        "metrics": ("NUMBER",),
+        "parameters": ("CategoricalParameter", "ContinuousParameter", "IntegerParameter", "StaticParameter"),
+    },
+)
 
 __all__ = [
     "NUMBER", "CategoricalParameter", "ContinuousParameter", "IntegerParameter", "SageMaker", "StaticParameter",
     "builtin_search", "evolutionary_search", "get_metrics", "random_search", "table_metrics", "tuning_trials",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
