@@ -100,7 +100,7 @@ class SageMaker:
         template = None if train_fn is not None else template_of(source, inputs)
         self._patterns = patterns_of(metric, defined_metrics(template.request) if template is not None else {})
         self._reduce = reductions_of(reduce, self._patterns)
-        self._steps = check_pattern("steps", steps) if isinstance(steps, str) else steps
+        self._steps = check_pattern("steps", steps, whole=True) if isinstance(steps, str) else steps
         self._clients = Clients(session or (template.session if template is not None else None))
         self._worker, where = "", checkpoints or ""
         if template is not None:

@@ -44,8 +44,8 @@ def patterns_of(metric: str | Iterable[str] | Mapping[str, str], defined: Mappin
     return patterns
 
 
-def check_pattern(name: str, regex: str) -> str:
-    """Return `regex`, with a warning if its group cannot read every number.
+def check_pattern(name: str, regex: str, whole: bool = False) -> str:
+    """Return `regex`, with a warning if its group cannot read every number, unless only `whole` ones are meant.
 
     Raises:
         UsageError: it is no regular expression, or has no group.
@@ -63,7 +63,7 @@ def check_pattern(name: str, regex: str) -> str:
         wrong = [text for text in SAMPLES if group and not re.fullmatch(group, text)]
     except re.error:  # a group that means nothing by itself
         wrong = []
-    if wrong and len(wrong) < len(SAMPLES):
+    if wrong and len(wrong) < len(SAMPLES) and not whole:
         warnings.warn(
             f"metric {name!r}: ({group}) cannot read {', '.join(wrong)}; evohpo.sagemaker.NUMBER reads every number",
             EvohpoWarning,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,32 @@ from evohpo.sagemaker.local import Faults, LocalSageMaker
 HERE = Path(__file__).parent
 LOSS = {"loss": r"loss=(\S+)"}
 SPACE = eh.Space({"x": eh.Continuous(0, 1)})
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch):
+    """Let nothing leave this machine. The SDKs hide errors of their own reports, so attempts count, too."""
+    connect, resolve, attempts = socket.socket.connect, socket.getaddrinfo, []
+
+    def check(host):
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in (*LOOPBACK, None):
+            attempts.append(name)
+            raise OSError(f"a test called {name}")
+
+    def guarded_connect(self, address):
+        check(address[0] if isinstance(address, tuple) else None)
+        return connect(self, address)
+
+    def guarded_resolve(host, *args, **kwargs):
+        check(host)
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
+    yield
+    assert attempts == []
 
 
 @pytest.fixture(scope="module")
