@@ -36,14 +36,18 @@ def main() -> None:
             evaluator.submit(Job(number, {"x": number / n, "layers": 3, "solver": "adam"}))
         started = len(evaluator.wait(0.0))
         took, own = time.perf_counter() - began, time.thread_time() - cpu
-        print(f"started {started} jobs: {took / n * 1e3:.1f} ms a job, of which {own / n * 1e3:.1f} ms CPU of the driver")
+        print(
+            f"started {started} jobs: {took / n * 1e3:.1f} ms a job, of which {own / n * 1e3:.1f} ms CPU of the driver"
+        )
         began, cpu, looks, ended = time.perf_counter(), time.thread_time(), 0, 0
         while ended < n:
             events = evaluator.wait(0.05)
             looks += 1
             ended += sum(isinstance(e, Finished) for e in events)
         own = time.thread_time() - cpu
-        print(f"saw {ended} ends in {time.perf_counter() - began:.1f} s and {looks} looks: {own / n * 1e3:.1f} ms CPU a job")
+        print(
+            f"saw {ended} ends in {time.perf_counter() - began:.1f} s and {looks} looks: {own / n * 1e3:.1f} ms CPU a job"
+        )
         evaluator.close()
 
 
