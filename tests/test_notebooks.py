@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 PRIMER, DIGITS, OWN = "01_what_a_generation_is", "02_digits_eight_algorithms", "03_bring_your_own_algorithm"
-STOPPING = "04_early_stopping"
+STOPPING, SAGEMAKER = "04_early_stopping", "06_sagemaker"
 LIMIT = 400_000  # bytes: what a code host still shows
 
 
@@ -21,13 +22,15 @@ def execute(name: str, folder: Path, **wanted: str) -> dict[str, Any]:
     """Run a copy of a notebook in `folder`; return the values of the `wanted` expressions at its end."""
     notebook = nbformat.read(next(path for path in NOTEBOOKS if path.stem == name), as_version=4)
     cells = len(notebook.cells)
+    shutil.copytree(NOTEBOOKS[0].parent / "scripts", folder / "scripts")  # what lies beside the notebooks
+    given = sorted(folder.rglob("*"))
     pairs = ", ".join(f"{key!r}: {expression}" for key, expression in wanted.items())
     notebook.cells.append(nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({{{pairs}}}, default=float))"))
     NotebookClient(
         notebook, timeout=240, kernel_name="python3", record_timing=False, resources={"metadata": {"path": str(folder)}}
     ).execute()
     assert complaints(notebook) == []
-    assert list(folder.iterdir()) == [], "the notebook leaves files behind"
+    assert sorted(folder.rglob("*")) == given, "the notebook leaves files behind"
     return dict(json.loads(notebook.cells[cells].outputs[0].text))
 
 
@@ -82,6 +85,26 @@ def stopping(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         replayed="replayed.T.to_dict()",
         front="[[t.metrics['score'], t.metrics['training_time']] for t in study.front()]",
         stopped="int((table.status == 'stopped').sum())",
+    )
+
+
+@pytest.fixture(scope="module")
+def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    studies = "{'random': random_jobs, 'ga': ga_jobs, 'pso': pso_jobs, 'paes': paes_jobs}"
+    return execute(
+        SAGEMAKER,
+        tmp_path_factory.mktemp("sagemaker"),
+        jobs=f"{{name: list(jobs) for name, jobs in {studies}.items()}}",
+        starts=f"[[t.params for t in jobs.study.trials[:6]] for jobs in list({studies}.values())[1:]]",
+        individuals=f"[len(jobs.study.trials) for jobs in {studies}.values()]",
+        columns="list(evol_metrics.columns)",
+        best_of_table="evol_metrics.objective.max()",
+        best_of_study="ga_jobs.study.best.metrics['objective']",
+        stopping="stopping.T.to_dict()",
+        resumed="studies['ASHA that pauses'].table()['resumed'].tolist()",
+        builtin="builtin.table().status.tolist()",
+        warm="warm.table().label.tolist()",
+        found="found.accuracy.to_dict()",
     )
 
 
@@ -218,3 +241,52 @@ def test_replayed_curves_say_what_each_pruner_saves(stopping):
 def test_the_front_of_the_classifier_keeps_the_constraints(stopping):
     assert stopping["stopped"] > 0
     assert all(score >= 0.85 and seconds <= 1 for score, seconds in stopping["front"])
+
+
+@pytest.mark.slow
+def test_every_individual_is_a_training_job_named_by_its_place(sagemaker):
+    assert sagemaker["individuals"] == [18, 18, 18, 18]
+    for name, jobs in sagemaker["jobs"].items():
+        assert all(job.startswith(f"digits-{name}-") for job in jobs)
+    assert [job[-10:] for job in sagemaker["jobs"]["ga"]] == [f"-g00{g}-i00{i}" for g in range(3) for i in range(6)]
+
+
+@pytest.mark.slow
+def test_the_evolutionary_searches_start_alike(sagemaker):
+    ga, pso, paes = sagemaker["starts"]
+    assert ga == pso == paes
+
+
+@pytest.mark.slow
+def test_the_posts_table_is_the_one_of_the_study(sagemaker):
+    assert sagemaker["columns"] == ["batch_size", "learning_rate", "num_epoch", "activation", "objective", "job_number"]
+    assert sagemaker["best_of_table"] == sagemaker["best_of_study"]
+
+
+@pytest.mark.slow
+def test_jobs_that_are_stopped_early_save_epochs_and_a_cost_ends_the_search(sagemaker):
+    rows = sagemaker["stopping"]
+    full, priced = rows.pop("to the end"), rows["ASHA for 0.001"]
+    assert full["completed"] == full["trials"] == 18
+    assert all(row["epochs"] / row["trials"] < 0.5 * full["epochs"] / full["trials"] for row in rows.values())
+    assert priced["why it ended"] == "cost"
+    assert 0.001 <= priced["cost"] < 0.0015
+
+
+@pytest.mark.slow
+def test_paused_jobs_go_on_from_their_checkpoints(sagemaker):
+    assert "checkpoint" in sagemaker["resumed"]
+
+
+@pytest.mark.slow
+def test_the_built_in_tuners_jobs_are_a_study_and_start_another(sagemaker):
+    assert sagemaker["builtin"] == ["completed"] * 18
+    assert len(sagemaker["warm"]) == 30
+    assert len(set(sagemaker["warm"][:18])) == 1
+    assert set(sagemaker["warm"][18:]) == {""}
+
+
+@pytest.mark.slow
+def test_every_search_finds_a_network_that_reads_nine_of_ten_digits(sagemaker):
+    assert len(sagemaker["found"]) == 6
+    assert min(sagemaker["found"].values()) > 0.9

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from evohpo.sagemaker.local.cloud import Cloud
 
 OPT_ML = Path("/opt/ml")
-OWN = tuple(
-    f"sagemaker_{name}" for name in ("program", "submit_directory", "container_log_level", "job_name", "region")
-)  # hyperparameters of script mode itself
+OWN = (  # hyperparameters for the container, which script mode keeps from the script
+    *(f"sagemaker_{name}" for name in ("program", "submit_directory", "container_log_level", "job_name", "region")),
+    *("sagemaker_enable_cloudwatch_metrics", "sagemaker_s3_output", "default_user_module_name"),
+    "_tuning_objective_metric",  # added to each job of a tuning job
+)
 
 
 class Container:

@@ -51,6 +51,7 @@ class TrainingJob:
         self.created = self.modified = now()
         self.status, self.secondary, self.reason = "InProgress", "Starting", ""
         self.holds_instance = True
+        self._opened = 0  # seconds since the epoch, in the name of the latest log stream
         self._began: float | None = None
         self._ended: float | None = None
         self._metrics: dict[str, tuple[float, float]] = {}
@@ -181,7 +182,8 @@ class TrainingJob:
 
     def _train(self, container: Container, interrupted: bool) -> tuple[int, str]:
         """Run the script once; return its exit code, and why it was ended if it was."""
-        stream = f"{self.name}/algo-1-{int(now())}"
+        self._opened = max(int(now()), self._opened + 1)  # a restart within the same second has a stream of its own
+        stream = f"{self.name}/algo-1-{self._opened}"
         self._cloud.open_stream(stream)
         output = container.start()
         lines: list[tuple[float, str]] = []

@@ -6,9 +6,13 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import evohpo as eh
+
 CODE = Path(__file__).parent / "code"
+SCRIPTS = Path(__file__).parents[3] / "notebooks/scripts"  # with the training script of notebook 06
 REGEX = r"accuracy=(\S+)"
 
 # four individuals: what looks like JSON, like a number or like a boolean, and a float whose last digit counts
@@ -82,3 +86,34 @@ def run(aws):
         return ended
 
     return jobs
+
+
+@pytest.fixture
+def generations(aws, tmp_path):
+    """A function that searches in two generations of an estimator of the notebook's script, and checks what came of it."""
+    import boto3
+
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 10
+    X = rng.random((10, 64))[y] + 0.1 * rng.standard_normal((200, 64))  # ten classes, easily told apart
+    np.savez(tmp_path / "digits.npz", X=X[:100], y=y[:100], X_valid=X[100:], y_valid=y[100:])
+    boto3.client("s3").upload_file(str(tmp_path / "digits.npz"), aws.bucket, "digits/digits.npz")
+    space = {
+        "learning_rate": eh.Continuous(0.05, 0.2, scale="log"),
+        "num_epoch": eh.Integer(5, 20),
+        "batch_size": 20,
+        "activation": eh.Categorical(["relu", "tanh", "sigmoid"]),
+    }
+
+    def searched(estimator, inputs):
+        evaluator = eh.SageMaker(estimator, {"accuracy": r"Validation-accuracy=(\S+)"}, inputs=inputs)
+        study = eh.tune(
+            None, space, maximize="accuracy", evaluator=evaluator, optimizer="ga", generations=2, population=4, workers=2,
+            seed=1, progress=False,
+        )  # fmt: skip
+        assert [str(t.status) for t in study.trials] == ["completed"] * 8, [t.error for t in study.trials]
+        assert [t.job[-10:] for t in study.trials] == [f"-g00{g}-i00{i}" for g in range(2) for i in range(4)]
+        assert study.best.metrics["accuracy"] > 0.9
+        return study
+
+    return searched

@@ -18,7 +18,7 @@ except importlib.metadata.PackageNotFoundError:
 import evohpo as eh
 from evohpo.errors import UsageError
 from evohpo.sagemaker.template import template_of
-from tests.sagemaker.sdk.conftest import CODE, INDIVIDUALS, REGEX
+from tests.sagemaker.sdk.conftest import CODE, INDIVIDUALS, REGEX, SCRIPTS
 
 IMAGE = "my-image:1"
 
@@ -272,3 +272,18 @@ def test_a_whole_study_of_an_estimator(sklearn, uploads, aws):
     expected = 1 / (1 + (table["learning_rate"] - 0.01) ** 2) - abs(table["layers"] - 3) / 10
     assert table["accuracy"].tolist() == pytest.approx(expected.tolist(), rel=1e-6)
     assert len(uploads()) == 1
+
+
+def test_the_notebooks_script_runs_in_generations_of_each_kind_of_estimator_and_of_a_request(make, generations, aws):
+    from sagemaker.sklearn import SKLearn
+
+    script = {"entry_point": "digits_mlp.py", "source_dir": str(SCRIPTS), "hyperparameters": {"hidden": 32}}
+    framework = make(SKLearn, framework_version="1.2-1", py_version="py3", **script)
+    where = {"training": f"s3://{aws.bucket}/digits"}
+    request = template_of(generic(make, **script), where).request
+    tables = [
+        generations(estimator, inputs).table()[["number", "learning_rate", "num_epoch", "activation", "accuracy"]]
+        for estimator, inputs in ((framework, where), (generic(make, **script), where), (request, None))
+    ]
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])

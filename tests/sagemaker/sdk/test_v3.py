@@ -17,7 +17,7 @@ import evohpo as eh
 from evohpo.errors import IllegalValue, UsageError
 from evohpo.sagemaker.local.container import can_mount
 from evohpo.sagemaker.template import template_of
-from tests.sagemaker.sdk.conftest import CODE, INDIVIDUALS, REGEX
+from tests.sagemaker.sdk.conftest import CODE, INDIVIDUALS, REGEX, SCRIPTS
 
 # the SDK's driver, which starts the script, turns the text 1e3 into the number 1000.0 on its way; so do jobs of `train`
 individuals = [individual for individual in INDIVIDUALS if individual["solver"] != "1e3"]
@@ -232,3 +232,9 @@ def test_a_study_of_an_image_of_ones_own(make, tmp_path):
         )  # fmt: skip
     table = study.table()
     assert table["accuracy"].tolist() == pytest.approx(table["x"].tolist())
+
+
+@mounted
+def test_the_notebooks_script_runs_in_generations_of_a_trainer(make, generations, aws):
+    script = source_code(source_dir=str(SCRIPTS), entry_script="digits_mlp.py")
+    generations(make(source_code=script, hyperparameters={"hidden": 32}), {"training": f"s3://{aws.bucket}/digits"})
