@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evohpo.errors import UsageError
-from evohpo.optimizers.protocol import Array, Results
+from evohpo.optimizers.protocol import Array, Population, Results
 from evohpo.trials.pareto import crowding, domination_ranks
 
 if TYPE_CHECKING:
@@ -58,6 +58,39 @@ def where(mask: Mask, a: Results, b: Results) -> Results:
 def tournament(n: int, k: int, size: int, rng: np.random.Generator) -> Integers:
     """Return `k` winners of tournaments of `size` among `n` rows that are sorted from best to worst."""
     return np.asarray(rng.integers(0, n, (k, size)).min(1))
+
+
+def in_turn(n: int, k: int, rng: np.random.Generator) -> Integers:
+    """Return `k` rows of `n` in random order, each as often as any other (or once more)."""
+    rounds = [rng.permutation(n) for _ in range(-(-k // n))]
+    return np.concatenate(rounds)[:k]
+
+
+def duels(results: Results, distance: Array, k: int, rng: np.random.Generator) -> Integers:
+    """Return `k` winners of duels: who dominates the other wins, else who is less crowded, else the earlier row.
+
+    Ranks do not count, so that a row far from the others is not outdone by rows it has nothing to do with. It is the
+    tournament of the NSGA-II code, in which all rows fight equally often (of an odd number one rests in each round).
+
+    Args:
+        results: `n` rows.
+        distance: `(n,)` crowding distances.
+        k: how many winners.
+        rng: the source of all draws.
+    """
+    n = len(results)
+    if n == 1:
+        return np.zeros(k, np.int64)
+    rounds = [rng.permutation(n)[: n - n % 2].reshape(-1, 2) for _ in range(-(-k // (n // 2)))]
+    a, b = np.sort(np.concatenate(rounds)[:k], axis=1).T
+    va, vb, fa, fb = results.violation[a], results.violation[b], results.F[a], results.F[b]
+    better, worse = _dominates(va, vb, fa, fb), _dominates(vb, va, fb, fa)
+    return np.asarray(np.where(better | (~worse & (distance[a] >= distance[b])), a, b))
+
+
+def _dominates(va: Array, vb: Array, fa: Array, fb: Array) -> Mask:
+    fitter = (va <= 0) & (vb <= 0) & (fa <= fb).all(1) & (fa < fb).any(1)
+    return np.asarray((va < vb) | fitter)
 
 
 def count(name: str, share: float, n: int) -> int:
@@ -173,7 +206,16 @@ def family(
 # Mutation
 
 
-def mutate(X: Array, genes: Genes, rate: float, eta: float, rng: np.random.Generator) -> None:
+def mutate(
+    X: Array,
+    genes: Genes,
+    rate: float,
+    eta: float | Array,
+    rng: np.random.Generator,
+    *,
+    every_row: bool = True,
+    cut: bool = False,
+) -> None:
     """Mutate every gene of `X` with probability `rate`, and at least one gene a row unless that is 0, in place.
 
     Continuous genes and ordered bins move by polynomial mutation (ordered bins by one bin at least), unordered bins are
@@ -183,8 +225,11 @@ def mutate(X: Array, genes: Genes, rate: float, eta: float, rng: np.random.Gener
         X: `(n, dim)` fresh chromosomes; copying them would cost more than mutating them.
         genes: cardinality and order of each gene.
         rate: probability of a gene to mutate.
-        eta: distribution index; steps get smaller with a greater one (a step has the size of 1/eta).
+        eta: distribution index, one or `(n,)`; steps get smaller with a greater one (a step has the size of 1/eta).
         rng: draws `n dim + 2 n` numbers.
+        every_row: whether a row in which no gene is hit gets one mutated all the same.
+        cut: whether steps are as long near a bound as elsewhere and cut off there, so that the bound itself is reached;
+            else the distribution is squeezed into the room that is left.
 
     Reference: Deb, Tiwari (2008), Omni-optimizer: a generic evolutionary algorithm for single and multi-objective
     optimization (highly disruptive polynomial mutation, the one of the NSGA-II code).
@@ -192,14 +237,14 @@ def mutate(X: Array, genes: Genes, rate: float, eta: float, rng: np.random.Gener
     if rate <= 0:
         return
     U, spare = rng.random(X.shape), rng.random(len(X))
-    at = np.flatnonzero(at_least_one(U, rate, rng))
+    at = np.flatnonzero(at_least_one(U, rate, rng) if every_row else rate > U)
     rows, columns = np.divmod(at, max(X.shape[1], 1))
     drawn = U.take(at)
     u = np.where(drawn < rate, drawn / max(rate, 1e-300), spare[rows])  # below the rate it is uniform again
     x, k = X.take(at), np.asarray(genes.cardinality)[columns]
-    # Towards a bound the distribution is squeezed into the room that is left, so nothing is cut off.
-    v, room = 2.0 * np.minimum(u, 1.0 - u), np.where(u < 0.5, x, 1.0 - x)
-    size = 1.0 - (v + (1.0 - v) * (1.0 - room) ** (eta + 1.0)) ** (1.0 / (eta + 1.0))
+    v, room = 2.0 * np.minimum(u, 1.0 - u), 1.0 if cut else np.where(u < 0.5, x, 1.0 - x)
+    power = eta[rows] + 1.0 if isinstance(eta, np.ndarray) else eta + 1.0
+    size = 1.0 - (v + (1.0 - v) * (1.0 - room) ** power) ** (1.0 / power)
     moved = np.clip(np.where(u < 0.5, x - size, x + size), 0.0, 1.0)
     if k.any():
         old = bins(x, k)
@@ -210,3 +255,74 @@ def mutate(X: Array, genes: Genes, rate: float, eta: float, rng: np.random.Gener
         centre = np.where(k == 2, new, (new + 0.5) / np.maximum(k, 1))
         moved = np.where(k == 0, moved, np.where(k == 1, x, centre))
     X.put(at, moved)
+
+
+# All of it
+
+
+def vary(X: Array, parents: Array, genes: Genes, rate: float | None, eta: float, rng: np.random.Generator) -> Array:
+    """Return children of crossings `X` `(n, dim)` mutated, none of them equal to a parent or an earlier child if it can be.
+
+    Some children stay as they are and half of the others reach out farther, with a quarter of `eta`: that finds more of
+    fronts that lie behind local ones or in pieces. A child that is there already mutates once more, so that discrete
+    spaces do not fill the population with copies.
+
+    Args:
+        X: children of crossings; changed in place.
+        parents: `(k, dim)` what children must not equal.
+        genes: cardinality and order of each gene.
+        rate: probability of a gene to mutate; one gene a chromosome on average (1/dim) if None.
+        eta: distribution index of `mutate`.
+        rng: the source of all draws.
+    """
+    rate = 1.0 / max(X.shape[1], 1) if rate is None else rate
+    mutate(X, genes, rate, np.where(rng.random(len(X)) < 0.5, eta, eta / 4.0), rng, every_row=False)
+    again = X.copy()
+    mutate(again, genes, rate, eta, rng)
+    seen = phenotype(np.concatenate([parents, X]), genes)
+    return np.where(repeated(seen)[len(parents) :, None], again, X)
+
+
+def breed(
+    parents: Results,
+    mating: Integers,
+    n: int,
+    genes: Genes,
+    rng: np.random.Generator,
+    *,
+    crossover_rate: float,
+    mutation_rate: float | None,
+    eta_crossover: float,
+    eta_mutation: float,
+) -> Population:
+    """Return `n` children of pairs by simulated binary crossover and what `vary` does.
+
+    Args:
+        parents: individuals that may mate.
+        mating: `(2 k,)` rows of the `k` mothers, then of the `k` fathers, `2 k >= n`.
+        n: how many children are wanted.
+        genes: cardinality and order of each gene.
+        rng: the source of all draws.
+        crossover_rate: probability of a pair to be crossed.
+        mutation_rate: probability of a gene to mutate, see `vary`.
+        eta_crossover: distribution index of `sbx`.
+        eta_mutation: distribution index of `mutate`, see `vary`.
+    """
+    pairs = len(mating) // 2
+    A, B = parents.X[mating[:pairs]], parents.X[mating[pairs:]]
+    C, D = sbx(A, B, eta_crossover, unordered(genes), rng)
+    crossed = rng.random((pairs, 1)) < crossover_rate
+    X = np.concatenate([np.where(crossed, C, A), np.where(crossed, D, B)])[:n]
+    X = vary(X, parents.X, genes, mutation_rate, eta_mutation, rng)
+    relatives, how = family(parents.trials, mating, crossed, "sbx+polynomial", "polynomial")
+    return Population(X, parents=relatives[:n], operator=how[:n])
+
+
+def repeated(X: Array) -> Mask:
+    """Return `(n,)`: which rows are bit for bit equal to an earlier one."""
+    if not X.shape[1]:
+        return np.arange(len(X)) > 0
+    rows = np.ascontiguousarray(X).view(np.dtype((np.void, X.itemsize * X.shape[1])))[:, 0]
+    again = np.ones(len(X), bool)
+    again[np.unique(rows, return_index=True)[1]] = False
+    return again

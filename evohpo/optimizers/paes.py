@@ -28,12 +28,13 @@ def paes(
     max_archive_size: int = 100,
     num_grid_divisions: int = 4,
     mutation_rate: float | None = None,
-    eta_mutation: float = 5.0,
+    eta_mutation: float = 20.0,
 ) -> Generator[Population, Results, None]:
     """Mutate members of the archive, rather those in thinly settled regions; keep what no member dominates.
 
     This is the (mu + lambda) form of the paper, with the archive as mu and the population as lambda. With one objective
-    the archive is the best individual, and the algorithm a (1 + lambda) evolution strategy.
+    the archive is the best individual, and the algorithm a (1 + lambda) evolution strategy. Steps beyond a bound are cut
+    off there: without crossover nothing else would ever reach it.
 
     Args:
         problem: the task.
@@ -42,7 +43,7 @@ def paes(
         max_archive_size: members the archive keeps at most, 1 or more.
         num_grid_divisions: l, how often the range of each objective is halved: `2**l` cells an objective.
         mutation_rate: probability of a gene to mutate; one gene a chromosome on average (1/dim) if None.
-        eta_mutation: distribution index of the polynomial mutation, smaller reaches farther.
+        eta_mutation: distribution index of the polynomial mutation; half of the candidates take a quarter of it.
 
     Raises:
         UsageError: an archive of no member, or a negative number of divisions.
@@ -63,7 +64,8 @@ def paes(
         a, b = rng.integers(0, len(archive), (2, population))
         chosen = np.where(settled[a] <= settled[b], a, b)
         X = archive.X[chosen]
-        mutate(X, problem.genes, rate, eta_mutation, rng)
+        etas = np.where(rng.random(population) < 0.5, eta_mutation, eta_mutation / 4.0)
+        mutate(X, problem.genes, rate, etas, rng, cut=True)
         told = yield Population(X, parents=archive.trials[chosen, None], operator="polynomial")
 
 
