@@ -37,6 +37,15 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": np.abs, "min": lambda *a: _fold(np.minimum, a), "max": lambda *a: _fold(np.maximum, a), "log": np.log,
     "exp": np.exp, "sqrt": np.sqrt,
 }  # fmt: skip
+_WORDS: dict[type[ast.expr], str] = {  # what people see who know no syntax trees
+    ast.Call: f"a function other than {', '.join(_FUNCTIONS)}", ast.Attribute: "a dot", ast.Subscript: "[...]",
+    ast.Tuple: "a comma (of a number, write a point)", ast.List: "a list", ast.Set: "{...}", ast.Dict: "{...}",
+    ast.BinOp: "this operator", ast.UnaryOp: "this operator", ast.IfExp: "if ... else", ast.Lambda: "lambda",
+}  # fmt: skip
+_FLAWS: dict[type[ast.expr], str] = {
+    ast.BoolOp: "it joins comparisons: give each of them by itself",
+    ast.UnaryOp: "it turns a comparison round: write the opposite one",
+}
 _TOKEN = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`([^`]+)`")  # text in quotes, or a name in backquotes
 _LINES = str.maketrans("\r\n\f", "   ")
 
@@ -85,10 +94,9 @@ class Expression:
         try:
             tree = ast.parse(plain.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            at = error.offset if isinstance(error, SyntaxError) else None
-            where = f" at character {at + indent}" if at else ""
+            at = (error.offset or len(plain.strip()) + 1) if isinstance(error, SyntaxError) else 1
             raise IllegalDefinition(
-                None, f"expression {text!r}: not understood{where} (a name such as `batch-size` goes in backquotes)"
+                None, f"expression {text!r}: not understood at character {at + indent} ({_hint(plain)})"
             ) from None
         names: dict[str, None] = {}
         _Reader(text, plain.strip(), indent, original, names).check(tree, 0)
@@ -110,14 +118,28 @@ class Expression:
     @property
     def is_comparison(self) -> bool:
         """Whether it is a comparison of numbers, or a chain of them, so that it has margins."""
-        if not isinstance(self._tree, ast.Compare) or any(isinstance(op, ast.NotEq) for op in self._tree.ops):
-            return False
-        inside = [node for node in ast.walk(self._tree) if node is not self._tree]
-        return not any(
-            isinstance(n, ast.Compare | ast.BoolOp | ast.Not | ast.In | ast.NotIn)
-            or (isinstance(n, ast.Constant) and (n.value is None or isinstance(n.value, str)))
-            for n in inside
-        )
+        return self.flaw is None
+
+    @property
+    def flaw(self) -> str | None:
+        """Why it is no comparison of numbers, and where; None if it is one, or a chain of them."""
+        if not isinstance(self._tree, ast.Compare):
+            return self._at(self._tree, _FLAWS.get(type(self._tree), "it compares nothing"))
+        for op, right in zip(self._tree.ops, self._tree.comparators, strict=True):
+            if isinstance(op, ast.NotEq | ast.In | ast.NotIn):
+                return self._at(right, "only <, <=, >, >= and == say how far a number is off")
+        for node in ast.walk(self._tree):
+            if node is not self._tree and isinstance(node, ast.Compare | ast.BoolOp):
+                return self._at(node, "it compares the outcome of a comparison")
+            if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+                return self._at(node, "'not' is no number")
+            if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, str)):
+                return self._at(node, f"{node.value!r} is no number")
+        return None
+
+    def _at(self, node: ast.expr, why: str) -> str:
+        plain = _unquoted(self.text)[0]
+        return f"{why} (at character {_character(node, plain.strip(), len(plain) - len(plain.lstrip()))})"
 
     @property
     def is_simple(self) -> bool:
@@ -145,12 +167,42 @@ class Expression:
             sides = [_number(_value(node, values, self._original)) for node in nodes]
             return [_margin(op, a, b) for op, a, b in zip(self._tree.ops, sides, sides[1:], strict=False)]
 
+    def bounds(self, name: str, values: Mapping[str, Any]) -> list[tuple[bool, float]]:
+        """Return the bounds that a comparison, or a chain, sets to `name` alone: whether each is a lower one, and itself.
+
+        Only for an expression that `is_comparison`. Bounds that depend on names without a value are left out.
+
+        >>> Expression.parse("0.1 < loss <= 2 * baseline").bounds("loss", {"baseline": 3.0})
+        [(True, 0.1), (False, 6.0)]
+        """
+        assert isinstance(self._tree, ast.Compare)
+        found = []
+        sides = (self._tree.left, *self._tree.comparators)
+        for op, a, b in zip(self._tree.ops, sides, sides[1:], strict=False):
+            for own, other, lower in ((a, b, ast.Gt | ast.GtE), (b, a, ast.Lt | ast.LtE)):
+                inside = {self._original.get(n.id, n.id) for n in ast.walk(other) if isinstance(n, ast.Name)}
+                names = inside.intersection(self.names)  # the others are functions
+                bounded = isinstance(own, ast.Name) and self._original.get(own.id, own.id) == name
+                if bounded and not isinstance(op, ast.Eq) and all(values.get(n) is not None for n in names):
+                    with np.errstate(all="ignore"):
+                        found.append((isinstance(op, lower), float(_number(_value(other, values, self._original)))))
+        return found
+
 
 def _margin(op: ast.cmpop, a: Any, b: Any) -> Any:
     excess = abs(a - b) if isinstance(op, ast.Eq) else a - b if isinstance(op, ast.Lt | ast.LtE) else b - a
     if isinstance(op, ast.Lt | ast.Gt):
         excess = np.where(excess == 0, 1e-12, excess)  # at the bound a strict one is missed
     return np.where(np.isnan(excess), np.inf, excess)
+
+
+def _hint(plain: str) -> str:
+    """Return what people mostly mean who write what does not parse."""
+    if re.search(r"[≥≤]|=[<>]", plain):
+        return "write >= or <="
+    if re.search(r"(?<![<>=!])=(?!=)", plain):
+        return "write ==, or <= or >="
+    return "a name such as `batch-size` goes in backquotes"
 
 
 def _unquoted(text: str) -> tuple[str, dict[str, str]]:
@@ -216,7 +268,7 @@ class _Reader:
                 ):
                     raise self.refused(node, "too large a number")
                 return []
-        raise self.refused(node, f"{type(node).__name__} is not allowed here")
+        raise self.refused(node, f"{_WORDS.get(type(node), type(node).__name__)} is not allowed here")
 
     def right(self, op: ast.cmpop, right: ast.expr) -> list[ast.expr]:
         if not isinstance(op, ast.In | ast.NotIn):
@@ -231,10 +283,13 @@ class _Reader:
         return right.elts
 
     def refused(self, node: ast.expr, why: str) -> IllegalDefinition:
-        before = self.plain.encode()[: node.col_offset].decode()  # the parser counts bytes
-        return IllegalDefinition(
-            None, f"expression {self.text!r}: {why} (at character {self.indent + len(before) + 1})"
-        )
+        at = _character(node, self.plain, self.indent)
+        return IllegalDefinition(None, f"expression {self.text!r}: {why} (at character {at})")
+
+
+def _character(node: ast.expr, plain: str, indent: int) -> int:
+    """Return where a node begins, from 1."""
+    return indent + len(plain.encode()[: node.col_offset].decode()) + 1  # the parser counts bytes
 
 
 def _constant(node: ast.expr) -> Any:

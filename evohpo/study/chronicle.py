@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evohpo.errors import StoreError
+from evohpo.errors import StoreError, UsageError
 from evohpo.optimizers.protocol import Population
 from evohpo.pruners import Decision
 from evohpo.study.conversation import Conversation, Proposal
 from evohpo.study.ledger import Ledger
 from evohpo.study.untold import END
+from evohpo.trials.goals import BASELINE
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
@@ -72,6 +73,26 @@ class Chronicle:
         if configs:
             self.initial.extend((config, label) for config in configs)
             self.write("initial", None, configs if label == INITIAL else {"label": label, "params": configs})
+
+    def has_baseline(self) -> bool:
+        """Return whether a next trial can be judged, where constraints speak of a baseline: once the first one has ended.
+
+        Without any configuration of the user's, the first trial is that of the space's defaults and mid-points.
+
+        Raises:
+            UsageError: the first trial failed.
+        """
+        trials = self.ledger.trials
+        if not trials:
+            if not self.initial:
+                self.try_first([self.settings.space.complete({})], BASELINE)
+            return True
+        if trials[0].failed:
+            raise UsageError(
+                f"the baseline, trial 0, failed ({trials[0].error}), so that constraints relative to it cannot be judged: attach "
+                "or give first (initial=) a configuration that works, in a new study"
+            )
+        return trials[0].ended
 
     def start_first(self) -> Trial:
         """Make the first of the configurations that come before the optimizer's a trial."""
@@ -156,7 +177,15 @@ class Chronicle:
         return decision
 
     def attach(self, params: dict[str, Any], metrics: dict[str, Any], label: str) -> Trial:
-        """Add a trial measured elsewhere."""
+        """Add a trial measured elsewhere.
+
+        Raises:
+            UsageError: the trial that it is to be compared with has not ended.
+        """
+        if self.goals.relative and self.ledger.trials and not self.ledger.trials[0].ended:
+            raise UsageError(
+                "trial 0, the baseline of the constraints, has not ended: attach results before or after it"
+            )
         trial = self._attach(params, metrics, label)
         self.write("attach", trial.number, {"params": params, "metrics": metrics, "label": label})
         return trial
@@ -201,6 +230,8 @@ class Chronicle:
             if name != "status":
                 setattr(trial, name, value)
         if status is not Status.FAILED and trial.fitness is None:
+            if trial.number == 0:
+                self.goals.baseline.update(trial.metrics)
             trial.fitness = self.goals.fitness(trial.metrics)
             trial.violation = self.goals.violation(trial.metrics) if self.goals.constraints else 0.0
         twins = self.ledger.end(trial, status)

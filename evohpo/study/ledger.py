@@ -132,12 +132,18 @@ class Ledger:
         mask = pareto.front(np.array([t.fitness for t in self._results]))
         return sorted((t for t, keep in zip(self._results, mask, strict=True) if keep), key=lambda t: t.number)
 
-    def hypervolume(self, reference: NDArray[np.float64] | None) -> float:
-        """Return the volume between the front and `reference`, the worst feasible values if None, in units of fitness."""
+    @property
+    def worst(self) -> NDArray[np.float64] | None:
+        """The worst feasible fitness in each objective, None while there is none."""
+        F = np.array([t.fitness for t in self.trials if t.feasible])
+        return F.max(0) if len(F) else None
+
+    def hypervolume(self, reference: NDArray[np.float64]) -> float:
+        """Return the volume between the front and `reference`, in units of fitness."""
         from evohpo.trials import pareto
 
         F = np.array([t.fitness for t in self.trials if t.feasible])
-        return float(pareto.hypervolume(F, F.max(0) if reference is None else reference)) if len(F) else 0.0
+        return float(pareto.hypervolume(F, reference)) if len(F) else 0.0
 
     @property
     def unfinished(self) -> list[Trial]:

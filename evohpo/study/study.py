@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
-
-import numpy as np
 
 from evohpo.errors import IllegalValue, UsageError
 from evohpo.optimizers.registry import Resolved, resolve
@@ -20,6 +18,7 @@ from evohpo.study import journal as journals
 from evohpo.study.chronicle import Chronicle
 from evohpo.study.conversation import GENERATION
 from evohpo.study.journal import Journal
+from evohpo.study.learned import Learned
 from evohpo.study.paused import Paused
 from evohpo.study.seeds import Seeds, draw
 from evohpo.study.settings import Settings, check, describe
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from evohpo.study.stop import Reason
 
 
-class Study:
+class Study(Learned):
     """A search in progress: ask it for trials, tell it what became of them, read what was learned.
 
     Args:
@@ -207,6 +206,8 @@ class Study:
     def _new(self, n: int, generations: int | None) -> Trial | None:
         """Make the next proposal a trial."""
         chronicle = self._chronicle
+        if self.goals.relative and not chronicle.has_baseline():
+            return None
         if self.ledger.parked >= (self.settings.population or GENERATION):
             return None  # more of the same would come: first let something end
         if chronicle.initial:
@@ -369,75 +370,6 @@ class Study:
         from evohpo.driver import run
 
         return run(self, objective, **arguments)
-
-    # ---- what was learned
-
-    @property
-    def trials(self) -> list[Trial]:
-        """All trials in the order of their numbers."""
-        return self.ledger.trials
-
-    @property
-    def best(self) -> Trial:
-        """The best trial: feasible before infeasible, then by fitness, then the earlier one.
-
-        Raises:
-            UsageError: no trial has a result yet, or there are several objectives.
-        """
-        if len(self.goals.objectives) > 1:
-            raise UsageError("several objectives have no single best trial: see study.front()")
-        if self.ledger.best is None:
-            failed = next((t for t in self.trials if t.failed), None)
-            why = f"; trial {failed.number} failed: {failed.error}" if failed is not None else ""
-            raise UsageError(f"no trial has a result yet{why}")
-        return self.ledger.best
-
-    def front(self) -> list[Trial]:
-        """Return the feasible trials that no other one dominates; with one objective, the best alone."""
-        if len(self.goals.objectives) > 1:
-            return self.ledger.front
-        best = self.ledger.best
-        return [best] if best is not None and best.feasible else []
-
-    def hypervolume(self, reference: Sequence[float] | None = None) -> float:
-        """Return the volume that the front dominates, in units of the metrics.
-
-        Args:
-            reference: a point in the metrics' own terms, one value an objective, that everything counted must beat; the
-                worst feasible value of each objective where not given.
-        """
-        signs = np.array([-1.0 if o.maximize else 1.0 for o in self.goals.objectives])
-        return self.ledger.hypervolume(None if reference is None else np.asarray(reference, float) * signs)
-
-    def table(self) -> pd.DataFrame:
-        """Return one row a trial."""
-        from evohpo.study.table import trials_table
-
-        return trials_table(self)
-
-    def curves(self) -> pd.DataFrame:
-        """Return one row a report."""
-        from evohpo.study.table import curves_table
-
-        return curves_table(self)
-
-    def lineage(self, trial: Trial | int) -> pd.DataFrame:
-        """Return the family tree of a trial upwards, one row an ancestor; see `evohpo.study.lineage.family_tree`."""
-        from evohpo.study.lineage import family_tree
-
-        return family_tree(self, trial)
-
-    def operators(self) -> pd.DataFrame:
-        """Return what each operator achieved, one row an operator; see `evohpo.study.lineage.operator_table`."""
-        from evohpo.study.lineage import operator_table
-
-        return operator_table(self)
-
-    def generations(self) -> pd.DataFrame:
-        """Return how generations change, one row a generation; see `evohpo.study.lineage.generation_table`."""
-        from evohpo.study.lineage import generation_table
-
-        return generation_table(self)
 
     # ---- the file
 

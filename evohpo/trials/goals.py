@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
 from evohpo.errors import IllegalDefinition, IllegalValue, UsageError
 from evohpo.space.expressions import Expression
+
+BASELINE = "baseline"  # in a constraint: what trial 0 has as the metric that is compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,16 @@ class Goals:
 
     Attributes:
         objectives: at least one.
-        constraints: comparisons over metric names, e.g. "accuracy >= 0.85".
+        constraints: comparisons over metric names, e.g. "accuracy >= 0.85", "2 * a + b <= 3", "accuracy >= 0.95 * baseline".
         required: names of all metrics a result must have: objectives, then those only constraints mention.
+        baseline: the metrics of the study's first trial, which the study puts in when it has them; until then a result is
+            compared with itself.
     """
 
     objectives: tuple[Objective, ...]
     constraints: tuple[Expression, ...] = ()
     required: tuple[str, ...] = ()
+    baseline: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(
@@ -62,13 +68,8 @@ class Goals:
             if metrics.count(metric) > 1:
                 raise UsageError(f"the metric {metric!r} is named twice: a metric is either maximized or minimized")
         texts = [constraints] if isinstance(constraints, str) else list(constraints)
-        parsed = tuple(Expression.parse(text) for text in texts)
-        for expression in parsed:
-            if not expression.is_comparison:
-                raise IllegalDefinition(
-                    None, f'constraint {expression.text!r} is not a comparison such as "accuracy >= 0.85"'
-                )
-        required = dict.fromkeys([*metrics, *(name for expression in parsed for name in expression.names)])
+        parsed = tuple(_constraint(text) for text in texts)
+        required = dict.fromkeys([*metrics, *(name for expression in parsed for name in _metrics_of(expression))])
         return cls(tuple(objectives), parsed, tuple(required))
 
     @property
@@ -117,10 +118,44 @@ class Goals:
 
     def violation(self, metrics: Mapping[str, Any]) -> float:
         """Return by how much the outcome constraints are missed in total; 0 where all are met."""
-        total = 0.0
-        for expression in self.constraints:
-            total += sum(max(0.0, float(margin)) for margin in expression.margins(metrics))
+        total = sum(margin for expression in self.constraints for margin in self.missed(expression, metrics))
         return total if math.isfinite(total) else 1e30
+
+    def missed(self, constraint: Expression, metrics: Mapping[str, Any]) -> list[float]:
+        """Return by how much each comparison of a constraint is missed, 0 where it is met."""
+        margins = constraint.margins({**metrics, **self._base(constraint, metrics)})
+        return [max(0.0, float(margin)) for margin in margins]
+
+    @property
+    def relative(self) -> bool:
+        """Whether a constraint speaks of the baseline, so that no result can be judged before there is one."""
+        return any(BASELINE in constraint.names for constraint in self.constraints)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """What objectives must reach to be of interest, by metric: what constraints bound on their good side.
+
+        >>> Goals.of("accuracy", "size", ["0.94 <= accuracy", "size <= 80_000", "accuracy <= 1"]).thresholds
+        {'accuracy': 0.94, 'size': 80000.0}
+        """
+        found: dict[str, float] = {}
+        for o in self.objectives:
+            bounds = [
+                bound
+                for constraint in self.constraints
+                for lower, bound in constraint.bounds(o.metric, self._base(constraint, {}))
+                if lower == o.maximize and math.isfinite(bound)
+            ]
+            if bounds:
+                found[o.metric] = max(bounds) if o.maximize else min(bounds)
+        return found
+
+    def _base(self, constraint: Expression, metrics: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what "baseline" stands for in a constraint."""
+        if BASELINE not in constraint.names:
+            return {}
+        metric = _metrics_of(constraint)[0]
+        return {BASELINE: self.baseline.get(metric, metrics.get(metric))}
 
     def to_dict(self) -> dict[str, list[str]]:
         """Return the arguments of `of` that make these goals again."""
@@ -150,6 +185,35 @@ def as_number(value: Any) -> float | None:
         number = item()
         return float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
     return None
+
+
+def _metrics_of(constraint: Expression) -> list[str]:
+    return [name for name in constraint.names if name != BASELINE]
+
+
+def _constraint(text: str) -> Expression:
+    """Return an outcome constraint.
+
+    Raises:
+        IllegalDefinition: it does not parse, is no comparison of metrics, or does not say what the baseline is that of.
+    """
+    expression = Expression.parse(text)
+    metrics = _metrics_of(expression)
+    if expression.flaw is not None:
+        raise IllegalDefinition(
+            None, f'constraint {text!r} is no comparison such as "accuracy >= 0.85": {expression.flaw}'
+        )
+    if (at := re.sub(r"`[^`]*`", lambda name: "`" * len(name[0]), text).find("%")) >= 0:
+        raise IllegalDefinition(None, f"constraint {text!r}: % is no percentage (at character {at + 1}); write 0.95 *")
+    if not metrics:
+        raise IllegalDefinition(None, f'constraint {text!r} names no metric; write one such as "accuracy >= 0.85"')
+    if BASELINE in expression.names and len(metrics) > 1:
+        raise IllegalDefinition(
+            None,
+            f"constraint {text!r}: baseline is what trial 0 has as the metric of the constraint, and here are "
+            f"{len(metrics)}: {', '.join(metrics)}; write a constraint a metric",
+        )
+    return expression
 
 
 def _kind(value: Any) -> str:
