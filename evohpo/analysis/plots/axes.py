@@ -1,0 +1,146 @@
+"""Where values stand on an axis, and how the axis is labelled: log where the parameter is, categories by name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evohpo.analysis.data import LARGEST, Floats
+from evohpo.analysis.plots.frame import number, text
+from evohpo.space.parameters import Listed, plain
+from evohpo.trials.goals import as_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from evohpo.space.parameters import Parameter
+    from evohpo.study.study import Study
+    from evohpo.trials.trial import Trial
+
+FORMAT = "~g"  # 0.001 and 100000, but 1e-7 and 1e+6
+TICKS = 12  # labels of categories, at most
+DECADES = 3.0  # orders of magnitude from which on a positive metric has a log axis
+FAR = 10.0  # so many times the middle nine tenths' range beyond them is far out
+PAD = 0.06  # of an axis beyond its first and last point
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis.
+
+    Attributes:
+        name: the parameter's or metric's, as it is.
+        log: whether positions are shown on a log scale.
+        ticks: positions and escaped labels, where plotly is not to choose them.
+        span: first and last position.
+    """
+
+    name: str
+    log: bool
+    ticks: tuple[list[float], list[str]] | None
+    span: tuple[float, float]
+
+    def layout(self, titled: bool = True, longest: int = 40) -> dict[str, Any]:
+        """Return what plotly has to know of it."""
+        low, high = (math.log10(v) if self.log else v for v in self.span)
+        pad = PAD * (high - low) or 0.5
+        made: dict[str, Any] = {"type": "log" if self.log else "linear", "range": [low - pad, high + pad]}
+        if titled:
+            made["title"] = {"text": text(self.name, longest)}
+        if self.ticks is not None:
+            made |= {"tickmode": "array", "tickvals": self.ticks[0], "ticktext": self.ticks[1]}
+        else:
+            made |= {"tickformat": FORMAT, "nticks": 7}
+        return made
+
+
+class ParameterAxis:
+    """The axis of a parameter: `axis`, and `positions(values)` on it."""
+
+    def __init__(self, name: str, parameter: Parameter) -> None:
+        self._parameter = parameter
+        scale = getattr(parameter, "scale", "linear")
+        self.listed, self.warped = isinstance(parameter, Listed), scale in ("logit", "reverse_log")
+        if isinstance(parameter, Listed):
+            options = parameter.values_listed()
+            self._places = {(type(v), v): float(i) for i, v in enumerate(options)}
+            kept = range(0, len(options), -(-len(options) // TICKS))
+            ticks = [float(i) for i in kept], [text(options[i], 16) for i in kept]
+            self.axis = Axis(name, False, ticks, (0.0, float(len(options) - 1)))
+        elif self.warped:
+            values = parameter.levels(5)
+            at = [parameter.gene(v) for v in values]
+            self.axis = Axis(name, False, (at, [number(v) for v in values]), (0.0, 1.0))
+        else:
+            low, high = parameter.low, parameter.high  # type: ignore[attr-defined]  # Continuous or Integer
+            self.axis = Axis(name, scale == "log", _whole_ticks(parameter), (float(low), float(high)))
+
+    def positions(self, values: Iterable[Any]) -> Floats:
+        """Return where values stand; NaN for what the axis does not know."""
+        if self.listed:
+            return np.array([self._places.get((type(v), v), np.nan) for v in map(plain, values)])
+        if self.warped:
+            return np.array([self._parameter.gene(v) for v in values])
+        return np.array([float(v) for v in values])
+
+    def of(self, trials: Iterable[Trial]) -> Floats:
+        """Return where trials stand; NaN where the parameter does not apply to them."""
+        name = self.axis.name
+        given = [name in t.params for t in trials]
+        where = np.full(len(given), np.nan)
+        where[given] = self.positions(t.params[name] for t in trials if name in t.params)
+        return where
+
+
+def _whole_ticks(parameter: Any) -> tuple[list[float], list[str]] | None:
+    """Return a tick a whole number, where there are few."""
+    if parameter.scale == "linear" and isinstance(parameter.low, int) and parameter.size <= 8:
+        values = parameter.values_listed()
+        return [float(v) for v in values], [str(v) for v in values]
+    return None
+
+
+def axis_of(study: Study, parameter: str) -> ParameterAxis:
+    """Return the axis of a searched parameter."""
+    return ParameterAxis(parameter, study.space.parameters[parameter])
+
+
+def value_of(trial: Trial, metric: str) -> float:
+    """Return a trial's metric, of huge values at most 1e100; NaN where there is no finite number."""
+    value = as_number(trial.metrics.get(metric))
+    return math.nan if value is None or not math.isfinite(value) else min(max(value, -LARGEST), LARGEST)
+
+
+def values_of(trials: Iterable[Trial], metric: str) -> Floats:
+    """Return `(n,)` values of a metric; NaN where there is no finite number."""
+    return np.array([value_of(t, metric) for t in trials], float)
+
+
+def metric_axis(metric: str, values: Sequence[float] | Floats) -> tuple[Axis, int]:
+    """Return the axis of a metric, and how many values are beyond its ends: far from all others, they would hide them.
+
+    It is a log axis for positive values over three orders of magnitude or more.
+    """
+    y = np.asarray(values, float)
+    y = y[np.isfinite(y)]
+    if not len(y):
+        return Axis(metric, False, None, (0.0, 1.0)), 0
+    low, high = float(y.min()), float(y.max())
+    log = low > 0 and math.log10(high) - math.log10(low) >= DECADES
+    z = np.log10(y) if log else y
+    first, last = np.quantile(z, [0.05, 0.95])
+    room = FAR * (last - first)
+    inside = z[(z >= first - room) & (z <= last + room)] if room > 0 else z
+    ends = float(inside.min()), float(inside.max())
+    span = (10 ** ends[0], 10 ** ends[1]) if log else ends
+    return Axis(metric, log, None, span), len(z) - len(inside)
+
+
+def beyond(count: int) -> str:
+    """Return the sentence about values that are not in view."""
+    if not count:
+        return ""
+    return f"{count} far-out value{' is' if count == 1 else 's are'} out of view: double-click to see all."
