@@ -28,7 +28,7 @@ def summary(study: Study) -> pd.DataFrame:
         "trial": [t.number for t in trials],
         "name": [t.label for t in trials],
         "status": [str(t.status) for t in trials],
-        "method": [_method(study, t) for t in trials],
+        "method": [method_of(t, study.optimizer) for t in trials],
         "generation": [t.generation for t in trials],
     }
     for name in dict.fromkeys([*objectives, *(name for t in trials for name in t.metrics)]):
@@ -38,5 +38,6 @@ def summary(study: Study) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _method(study: Study, trial: Trial) -> str:
-    return study.optimizer if trial.asked else trial.label or "initial"
+def method_of(trial: Trial, optimizer: str) -> str:
+    """Return where a trial came from: the optimizer, or the label that its user gave it."""
+    return optimizer if trial.asked else trial.label or "attached"

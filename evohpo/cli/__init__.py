@@ -1,4 +1,4 @@
-"""The command line: `evohpo run`, `resume`, `show`, `optimizers`, `check`, `new`, `sagemaker-local` and `demo`.
+"""The command line: `evohpo run`, `resume`, `show`, `report`, `dashboard` and more.
 
 Commands import what they use when they run, so that `evohpo --help` answers at once.
 """
@@ -9,10 +9,12 @@ import click
 
 import evohpo
 from evohpo.cli.check import check
+from evohpo.cli.dashboard import dashboard
 from evohpo.cli.demo import demo
 from evohpo.cli.group import Group
 from evohpo.cli.new import new
 from evohpo.cli.optimizers import optimizers
+from evohpo.cli.report import report
 from evohpo.cli.run import resume, run
 from evohpo.cli.sagemaker_local import sagemaker_local
 from evohpo.cli.show import show
@@ -30,5 +32,5 @@ def main() -> None:
     """
 
 
-for command in (run, resume, show, optimizers, check, new, sagemaker_local, demo):
+for command in (run, resume, show, report, dashboard, optimizers, check, new, sagemaker_local, demo):
     main.add_command(command)
