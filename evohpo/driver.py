@@ -6,10 +6,11 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evohpo.callbacks.dispatching import Dispatcher, checked
 from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
 from evohpo.evaluators.folders import inherit
 from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
@@ -19,12 +20,13 @@ from evohpo.study.stop import Reason, Rule, as_rule, reason
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from evohpo.callbacks.protocol import AnyCallback
     from evohpo.space import Space
 
 HOPELESS = 10  # failures without a single success after which a study gives up
 TICK = 1.0  # seconds between looks at the clock while trials run
-
-Callback = Callable[[Study, Trial], Any]
 
 
 def tune(
@@ -34,7 +36,7 @@ def tune(
     workers: int = 1, evaluator: Evaluator | None = None, stop: Rule | None = None, timeout: float | None = None,
     initial: Iterable[Mapping[str, Any]] = (), duplicates: str = "reuse", lookahead: int | None = None, seed: int | None = None,
     store: str | Path | None = None, name: str | None = None, owner: str | None = None, description: str | None = None,
-    callbacks: Iterable[Callback] = (), progress: bool = True,
+    callbacks: Iterable[AnyCallback] = (), progress: bool = True,
 ) -> Study:  # fmt: skip
     """Search `space` for the best configurations of `objective`.
 
@@ -62,7 +64,8 @@ def tune(
         name: a name for people.
         owner: whose study it is.
         description: what it is about.
-        callbacks: functions of study and trial, called when a trial has ended.
+        callbacks: functions of study and trial, called when a trial has ended; or objects that hear of more, such as
+            `callbacks.TensorBoardWriter("runs")`: see `callbacks.Callback`.
         progress: False for silence. There is no output where standard error is not a terminal or a notebook.
 
     Returns:
@@ -81,6 +84,7 @@ def tune(
         True
     """  # fmt: skip
     check_run(objective, workers, trials, generations, timeout)
+    callbacks = checked(callbacks)
     study = Study(
         space, maximize=maximize, minimize=minimize, constraints=constraints, optimizer=optimizer, pruner=pruner,
         population=population, initial=initial, duplicates=duplicates, lookahead=lookahead, seed=seed, store=store,
@@ -95,50 +99,35 @@ def tune(
 def run(
     study: Study, objective: Callable[..., Any] | None, *, trials: int | None = None, generations: int | None = None,
     workers: int = 1, evaluator: Evaluator | None = None, stop: Rule | None = None, timeout: float | None = None,
-    callbacks: Iterable[Callback] = (), progress: bool = True,
+    callbacks: Iterable[AnyCallback] = (), progress: bool = True,
 ) -> Study:  # fmt: skip
     """Go on with `study` until its budget is spent; the arguments are those of `tune`."""
     check_run(objective, workers, trials, generations, timeout)
     if trials is None and generations is None and timeout is None and stop is None and not study.finite:
         raise UsageError("say how long: trials=, generations=, timeout= or stop=")
+    told = Dispatcher(study, callbacks)
     evaluator = _evaluator(objective, workers, evaluator)
     size = study.settings.population
     budget = (
         trials if trials is not None else generations * size if generations is not None and size is not None else None
     )
     study.begin(budget=budget, workers=evaluator.capacity)
-    if (begin := getattr(evaluator, "begin", None)) is not None:
-        try:
-            begin(study)
-        except BaseException:
-            study.close()
-            raise
     loop = _Loop(
-        study,
-        objective,
-        evaluator,
-        trials,
-        generations,
-        None if stop is None else as_rule(stop),
-        timeout,
-        tuple(callbacks),
-    )
-    try:
-        if progress:
-            from evohpo.progress import Progress
-
-            with Progress(study, trials, generations, timeout):
-                loop.run()
-        else:
-            loop.run()
-    except KeyboardInterrupt:
-        study.end({"interrupted": True})
-        _say_how_to_go_on(study)
-    finally:
+        study, objective, evaluator, trials, generations, None if stop is None else as_rule(stop), timeout, told
+    )  # fmt: skip
+    with ExitStack() as leaving:  # in reverse, each whatever the others raise
+        leaving.callback(study.close)
+        leaving.callback(told.finish)
+        if (begin := getattr(evaluator, "begin", None)) is not None:
+            begin(study)
+        leaving.callback(loop.leave)
         try:
-            loop.leave()
-        finally:
-            study.close()
+            told.begin()
+            with _shown(study, trials, generations, timeout) if progress else nullcontext():
+                loop.run()
+        except KeyboardInterrupt:
+            study.end({"interrupted": True})
+            _say_how_to_go_on(study)
     return study
 
 
@@ -186,11 +175,11 @@ class _Loop:
 
     def __init__(
         self, study: Study, objective: Any, evaluator: Evaluator, trials: int | None, generations: int | None,
-        stop: Rule | None, timeout: float | None, callbacks: tuple[Callback, ...],
+        stop: Rule | None, timeout: float | None, told: Dispatcher,
     ) -> None:  # fmt: skip
         self.study, self.objective, self.evaluator = study, objective, evaluator
         self.trials, self.generations, self.stop, self.timeout = trials, generations, stop, timeout
-        self.callbacks = callbacks
+        self.told = told  # the callbacks
         self.running: dict[int, Trial] = {}  # with the evaluator
         self.paused: set[int] = set()  # with the evaluator too, as far as it keeps them
         self.parting: set[int] = set()  # running ones that are to go on again when their pause is through
@@ -207,6 +196,7 @@ class _Loop:
         stop: Reason | None = None
         while True:
             stop = self._settled() or stop
+            self.told.flush()
             why = stop or self._fill()
             study.commit()
             if not self.running:
@@ -245,7 +235,7 @@ class _Loop:
         why: Reason | None = None
         while why is None and (free := evaluator.capacity - len(self.running) - len(fresh)) > 0:
             if self.resumed:
-                fresh.append(self.resumed.pop())
+                self._start(self.resumed.pop(), fresh)
                 continue
             spent = self.trials is not None and len(study.trials) - study.ledger.attached >= self.trials
             trial = study.paused.promote() if spent else study.take(free, self.generations)
@@ -258,7 +248,7 @@ class _Loop:
                 why = self._why_none(bool(fresh))
                 break
             if trial.status is Status.RUNNING:
-                fresh.append(trial)
+                self._start(trial, fresh)
             else:
                 why = self._settled()
         study.commit()  # before anything acts on it
@@ -267,7 +257,12 @@ class _Loop:
                 self.parting.add(trial.number)
             else:
                 self._submit(trial)
+        self.told.flush()
         return why
+
+    def _start(self, trial: Trial, fresh: list[Trial]) -> None:
+        fresh.append(trial)
+        self.told.note("started", trial)
 
     def _submit(self, trial: Trial) -> None:
         self.running[trial.number] = trial
@@ -322,6 +317,7 @@ class _Loop:
             if event.resumed:
                 trial.resumed = event.resumed
             decision = self.study.note(trial, event.step, event.metrics)
+            self.told.note_report(trial, decision)
         except EvohpoError as error:
             self.doomed[trial.number] = error
             decision = Decision.STOP
@@ -347,7 +343,7 @@ class _Loop:
             self.study.settle(trial, value, stopped=event.stopped, **facts)
 
     def _settled(self) -> Reason | None:
-        """Call back for every trial that ended since the last look; return what the rules say."""
+        """Take in which trials ended since the last look; return what the rules say."""
         study = self.study
         if not study.ledger.fresh and self.stop is None:
             return None
@@ -355,10 +351,8 @@ class _Loop:
             if trial.number in self.paused and trial.number not in self.running:
                 self.paused.discard(trial.number)
                 self.evaluator.stop(trial.number)
-            for callback in self.callbacks:
-                callback(study, trial)
         why = reason(self.stop, study) if self.stop is not None else None
-        study.ledger.fresh.clear()
+        self.told.forget_ends()
         counts = study.ledger.counts
         if study.ledger.succeeded == 0 and counts[Status.FAILED] >= HOPELESS:
             first = next(t for t in study.trials if t.failed)
@@ -376,6 +370,12 @@ class _Loop:
 
 def _folder(number: int) -> str:
     return f"trial-{number:06d}"
+
+
+def _shown(study: Study, trials: int | None, generations: int | None, timeout: float | None) -> Any:
+    from evohpo.progress import Progress
+
+    return Progress(study, trials, generations, timeout)
 
 
 def _say_how_to_go_on(study: Study) -> None:

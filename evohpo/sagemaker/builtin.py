@@ -10,6 +10,7 @@ import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from evohpo.callbacks.dispatching import Dispatcher, checked
 from evohpo.errors import UsageError
 from evohpo.optimizers.protocol import Traits
 from evohpo.optimizers.registry import Registered
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from evohpo.callbacks.protocol import AnyCallback
     from evohpo.sagemaker.template import Template
-    from evohpo.trials.trial import Trial
 
 STRATEGIES = ("Bayesian", "Random", "Hyperband", "Grid")
 WARM_STARTS = ("IdenticalDataAndAlgorithm", "TransferLearning")
@@ -52,7 +53,7 @@ def builtin_search(
     warm_start: str | Study | Iterable[str | Study] = (), warm_start_type: str = "IdenticalDataAndAlgorithm",
     inputs: Any = None, job_prefix: str | None = None, store: str | Path | None = None, name: str | None = None,
     poll: float | None = None, prices: Mapping[str, float] | None = None, client: Any = None, timeout: float | None = None,
-    callbacks: Iterable[Callable[[Study, Trial], Any]] = (), progress: bool = True,
+    callbacks: Iterable[AnyCallback] = (), progress: bool = True,
 ) -> Study:  # fmt: skip
     """Search `space` with SageMaker's own tuner, and return what it measured as a study.
 
@@ -82,7 +83,7 @@ def builtin_search(
         prices: by kind of instance, what an hour costs; makes the column "cost".
         client: a boto3 client of SageMaker; one of the estimator's own session by default.
         timeout: seconds after which the tuning job is stopped, for good.
-        callbacks: functions of study and trial, called when a trial has ended.
+        callbacks: functions of study and trial, called when a trial has ended; or objects, see `callbacks.Callback`.
         progress: False for silence.
 
     Returns:
@@ -92,7 +93,7 @@ def builtin_search(
         UsageError: what the tuner cannot do, or the service refuses; nothing was started.
     """
     space = space if isinstance(space, Space) else Space(space)
-    prices = dict(prices or {})
+    prices, callbacks = dict(prices or {}), checked(callbacks)
     template = template_of(estimator, inputs)
     patterns = patterns_of(metric, defined_metrics(template.request))
     translation = Translation(space, template.encode)
@@ -112,7 +113,7 @@ def builtin_search(
         space, maximize=maximize, minimize=minimize, optimizer=_proposing_nothing(strategy), duplicates="evaluate",
         seed=seed, store=store, name=name,
     )  # fmt: skip
-    tuning = _name(study, job_prefix)
+    tuning, told = _name(study, job_prefix), Dispatcher(study, callbacks)
     try:
         if study.stopped and trials == study.ledger.ended:
             return study  # there is nothing left to be read
@@ -122,10 +123,9 @@ def builtin_search(
             named = [{"HyperParameterTuningJobName": parent} for parent in parents]
             request["WarmStartConfig"] = {"ParentHyperParameterTuningJobs": named, "WarmStartType": warm_start_type}
         study.begin(budget=trials, workers=max_parallel_jobs)
-        following = Following(
-            study, client, tuning, translation, list(patterns), prices, poll, timeout, tuple(callbacks)
-        )
+        following = Following(study, client, tuning, translation, list(patterns), prices, poll, timeout, told)
         following.start(request)
+        told.begin()
         with _shown(study, trials, timeout) if progress else nullcontext():
             following.run()
     except KeyboardInterrupt:
@@ -135,7 +135,10 @@ def builtin_search(
         for trial in study.trials:
             if trial.status is Status.RUNNING:
                 study.ledger.move(trial, Status.WAITING)
-        study.close()
+        try:
+            told.finish()
+        finally:
+            study.close()
     return study
 
 

@@ -16,6 +16,7 @@ from evohpo.sagemaker.metrics import single
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from evohpo.callbacks.dispatching import Dispatcher
     from evohpo.sagemaker.translation import Translation
     from evohpo.study import Study
     from evohpo.trials.trial import Trial
@@ -37,15 +38,15 @@ class Following:
         prices: by kind of instance, what an hour costs.
         poll: seconds between looks, None for what fits the service.
         timeout: seconds after which the tuning job is stopped, or None.
-        callbacks: called when a trial has ended.
+        told: the callbacks.
     """
 
     def __init__(
         self, study: Study, client: Any, name: str, translation: Translation, metrics: list[str],
-        prices: Mapping[str, float], poll: float | None, timeout: float | None, callbacks: tuple[Callable[..., Any], ...],
+        prices: Mapping[str, float], poll: float | None, timeout: float | None, told: Dispatcher,
     ) -> None:  # fmt: skip
         self._study, self._client, self._name, self._translation = study, client, name, translation
-        self._metrics, self._prices, self._timeout, self._callbacks = metrics, prices, timeout, callbacks
+        self._metrics, self._prices, self._timeout, self._told = metrics, prices, timeout, told
         self._poll = poll if poll is not None else poll_of(client)
         self._worker = ""
 
@@ -77,8 +78,8 @@ class Following:
     def run(self) -> None:
         """Follow the tuning job to its end."""
         study, stopped, looks = self._study, False, 0
-        study.resume()
-        study.ask(1)  # what a run that was killed had read and not begun
+        for trial in [*study.resume(), *study.ask(1)]:  # asked: what a run that was killed had read and not begun
+            self._told.note("started", trial)
         while True:
             described = self._patiently(self._describe) or {}
             jobs = self._patiently(lambda: listed(self._client, self._name))
@@ -108,13 +109,15 @@ class Following:
                 return False
             if number == len(study.trials):
                 study.enqueue(self._translation.params(job["TunedHyperParameters"]), label="")
-                study.ask(1)
+                for trial in study.ask(1):
+                    self._told.note("started", trial)
             trial = study.trials[number]
             trial.job, trial.worker = job["TrainingJobName"], self._worker
             if job["TrainingJobStatus"] in ("InProgress", "Stopping"):
                 running += 1
             elif not trial.ended:
                 self._tell(trial, job)
+            self._told.flush()
         return running == 0
 
     def _tell(self, trial: Trial, job: Mapping[str, Any]) -> None:
@@ -140,8 +143,6 @@ class Following:
             kind = "value" if status == "Completed" else "timeout" if late else "stopped"
             why = f"training job {name} {'took too long' if late else f'is {status}'}, and printed nothing for metric {goal!r}"
             study.tell(trial, {**metrics, **spent.metrics}, error=why, kind=kind, **facts)
-        for callback in self._callbacks:
-            callback(study, trial)
 
     def _describe(self) -> dict[str, Any] | None:
         """Return what the service says of the tuning job, None if there is none."""
