@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from evohpo.trials.trial import Trial
 
 FORMAT = "~g"  # 0.001 and 100000, but 1e-7 and 1e+6
+SHORT = 1e-4  # below it 1e-5 is easier to read than 0.00001
 TICKS = 12  # labels of categories, at most
-DECADES = 3.0  # orders of magnitude from which on a positive metric has a log axis
+DECADES = 2.0  # orders of magnitude that the middle eight tenths of a positive metric span, for a log axis
 FAR = 10.0  # so many times the middle nine tenths' range beyond them is far out
 PAD = 0.06  # of an axis beyond its first and last point
 
@@ -36,25 +37,39 @@ class Axis:
         log: whether positions are shown on a log scale.
         ticks: positions and escaped labels, where plotly is not to choose them.
         span: first and last position.
+        room: that is wanted beyond both; half a category.
     """
 
     name: str
     log: bool
     ticks: tuple[list[float], list[str]] | None
     span: tuple[float, float]
+    room: float = 0.0
 
-    def layout(self, titled: bool = True, longest: int = 40) -> dict[str, Any]:
+    def layout(self, titled: bool = True, longest: int = 40, most: int = 7) -> dict[str, Any]:
         """Return what plotly has to know of it."""
         low, high = (math.log10(v) if self.log else v for v in self.span)
-        pad = PAD * (high - low) or 0.5
+        pad = max(PAD * (high - low), self.room) or 0.5
         made: dict[str, Any] = {"type": "log" if self.log else "linear", "range": [low - pad, high + pad]}
         if titled:
             made["title"] = {"text": text(self.name, longest)}
-        if self.ticks is not None:
-            made |= {"tickmode": "array", "tickvals": self.ticks[0], "ticktext": self.ticks[1]}
+        ticks = self._tiny(most) if self.log and self.span[0] < SHORT else self.ticks
+        if ticks is not None:
+            made |= {"tickmode": "array", "tickvals": ticks[0], "ticktext": ticks[1]}
         else:
-            made |= {"tickformat": FORMAT, "nticks": 7}
+            made |= {"tickformat": FORMAT, "nticks": self._labels(high - low + 2 * pad, most) if self.log else most}
         return made
+
+    def _tiny(self, most: int) -> tuple[list[float], list[str]] | None:
+        """Return powers of ten with short labels; None if there are not two."""
+        first, last = math.ceil(math.log10(self.span[0]) - 1e-9), math.floor(math.log10(self.span[1]) + 1e-9)
+        powers = [10.0**e for e in range(first, last + 1, max(1, -(-(last - first) // most)))]
+        return (powers, [number(v) for v in powers]) if len(powers) > 1 else None
+
+    @staticmethod
+    def _labels(decades: float, most: int) -> int:
+        """Return a number of labels at which plotly writes powers of ten, of few also twice and five times these."""
+        return min(most, max(2, int(decades / 0.71))) if decades >= 2.3 else max(4, int(decades / 0.36))
 
 
 class ParameterAxis:
@@ -69,10 +84,9 @@ class ParameterAxis:
             self._places = {(type(v), v): float(i) for i, v in enumerate(options)}
             kept = range(0, len(options), -(-len(options) // TICKS))
             ticks = [float(i) for i in kept], [text(options[i], 16) for i in kept]
-            self.axis = Axis(name, False, ticks, (0.0, float(len(options) - 1)))
+            self.axis = Axis(name, False, ticks, (0.0, float(len(options) - 1)), 0.5)
         elif self.warped:
-            values = parameter.levels(5)
-            at = [parameter.gene(v) for v in values]
+            values, at = _spaced(parameter)
             self.axis = Axis(name, False, (at, [number(v) for v in values]), (0.0, 1.0))
         else:
             low, high = parameter.low, parameter.high  # type: ignore[attr-defined]  # Continuous or Integer
@@ -103,6 +117,21 @@ def _whole_ticks(parameter: Any) -> tuple[list[float], list[str]] | None:
     return None
 
 
+def _spaced(parameter: Any) -> tuple[list[Any], list[float]]:
+    """Return values to label on a logit or reverse_log scale, such as 0.5, 0.9 and 0.99, and where they stand."""
+    low, high = parameter.low, parameter.high
+    tails = [10.0**-k for k in range(1, 9)]
+    round_ones = [0.5, *(1 - t for t in tails), *(tails if parameter.scale == "logit" else []), 0.0]
+    rest = parameter.levels(5) if isinstance(low, int) else [v for v in round_ones if low < v < high]
+    kept: dict[float, Any] = {}
+    for value in (low, high, *rest):
+        at = parameter.gene(value)
+        if all(abs(at - other) >= 0.16 for other in kept):
+            kept[at] = value
+    at = sorted(kept)
+    return [kept[u] for u in at], at
+
+
 def axis_of(study: Study, parameter: str) -> ParameterAxis:
     """Return the axis of a searched parameter."""
     return ParameterAxis(parameter, study.space.parameters[parameter])
@@ -122,14 +151,13 @@ def values_of(trials: Iterable[Trial], metric: str) -> Floats:
 def metric_axis(metric: str, values: Sequence[float] | Floats) -> tuple[Axis, int]:
     """Return the axis of a metric, and how many values are beyond its ends: far from all others, they would hide them.
 
-    It is a log axis for positive values over three orders of magnitude or more.
+    It is a log axis for positive values most of which spread over two orders of magnitude or more.
     """
     y = np.asarray(values, float)
     y = y[np.isfinite(y)]
     if not len(y):
         return Axis(metric, False, None, (0.0, 1.0)), 0
-    low, high = float(y.min()), float(y.max())
-    log = low > 0 and math.log10(high) - math.log10(low) >= DECADES
+    log = bool(y.min() > 0 and np.ptp(np.quantile(np.log10(y), [0.1, 0.9])) >= DECADES)
     z = np.log10(y) if log else y
     first, last = np.quantile(z, [0.05, 0.95])
     room = FAR * (last - first)

@@ -100,7 +100,7 @@ def contour(study: Study, a: str, b: str, metric: str | None = None) -> Any:
         0: "the darker the larger",
     }
     subtitle = f"Mean of what a {_model(surrogate_of(study, metric))} predicts, {words[direction]}. Points: trials."
-    made, go = figure(f"{text(metric)} by {text(a)} and {text(b)}", subtitle, 460), graph_objects()
+    made, go = figure(f"Predicted {text(metric)} by {text(a)} and {text(b)}", subtitle, 460), graph_objects()
     said = [
         [[_value(p), _value(q), number(v)] for p, v in zip(values_a, row, strict=True)]
         for q, row in zip(values_b, mean, strict=True)
@@ -117,15 +117,15 @@ def contour(study: Study, a: str, b: str, metric: str | None = None) -> Any:
         made.add_trace(
             go.Contour(x=x, y=y, ncontours=18, contours=lines, line={"width": 0.4, "color": "white"}, **shared)
         )
-    made.add_trace(_over(study, across, up))
+    made.add_trace(_over(study, across, up, metric))
     made.update_xaxes(across.axis.layout())
     made.update_yaxes(up.axis.layout())
     return made
 
 
-def _over(study: Study, across: Any, up: Any) -> Any:
-    """Return the trials over a surface: the best ones and an even choice of the others, if they are very many."""
-    trials = [t for t in study.trials if t.fitness is not None]
+def _over(study: Study, across: Any, up: Any, metric: str) -> Any:
+    """Return the trials that a surface was learned from, over it; of very many an even choice."""
+    trials = measured(study, metric)[0]
     p, q = across.of(trials), up.of(trials)
     rows = np.flatnonzero(np.isfinite(p) & np.isfinite(q))
     if len(rows) > POINTS:
@@ -179,13 +179,13 @@ def interactions(study: Study, metric: str | None = None) -> Any:
     said = [
         [[labels[j], labels[i], "" if np.isnan(h[i, j]) else number(h[i, j], 2)] for j in range(n)] for i in range(n)
     ]
-    limit = max(float(np.nanmax(z)), 0.01)
+    limit = max(float(np.nanmax(z)), 0.05)
     made.add_trace(
         go.Heatmap(
             z=z[1:, :-1], x=np.arange(n - 1), y=np.arange(1, n), customdata=[row[:-1] for row in said[1:]], zmin=0, zmax=limit,
             colorscale=palette.WORSE_TO_BETTER, xgap=2, ygap=2, hoverongaps=False,
             texttemplate="%{z:.0%}" if n <= 9 else None, textfont={"size": 11},
-            colorbar={"tickformat": ".0%", "thickness": 12, "outlinewidth": 0, "title": {"text": "share", "side": "top"}},
+            colorbar={"tickformat": ".0%", "nticks": 5, "thickness": 12, "outlinewidth": 0, "title": {"text": "share", "side": "top"}},
             hovertemplate="%{customdata[0]} and %{customdata[1]}<br>share of the variation %{z:.1%}"
                           "<br>H = %{customdata[2]}<extra></extra>",
         )

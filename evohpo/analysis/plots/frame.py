@@ -11,10 +11,10 @@ from evohpo.analysis.report.rows import shortened
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 LONGEST = 40  # characters of a name on an axis
-LETTERS = 84  # of a line below the title: as many as fit a figure 640 pixels wide
+LETTERS = 78  # of a line below the title: as many as fit a figure 640 pixels wide
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "%": "&#37;", "$": "&#36;", "{": "&#123;", "}": "&#125;"}
 GL = 1500  # points from which on they are drawn by the graphics card; a page can hold few such plots
@@ -46,10 +46,11 @@ def text(name: Any, longest: int = LONGEST) -> str:
 def number(value: float, digits: int = 4) -> str:
     """Return a number with few digits.
 
-    >>> number(0.123456), number(2000000.0), number(12.0)
-    ('0.1235', '2e+06', '12')
+    >>> number(0.123456), number(2000000.0), number(12.0), number(0.00001)
+    ('0.1235', '2e6', '12', '1e-5')
     """
-    return f"{value:.{digits}g}"
+    digits_of, *exponent = f"{value:.{digits}g}".split("e")
+    return f"{digits_of}e{int(exponent[0])}" if exponent else digits_of
 
 
 def wrapped(sentences: str, letters: int = LETTERS) -> list[str]:
@@ -72,31 +73,26 @@ def figure(title: str, subtitle: str = "", height: int = 420, legend: int = 0, p
     """
     go = graph_objects()
     lines, below = wrapped(title, 64), wrapped(subtitle)
-    rows = -(-legend // 5)
-    top = 18 + 21 * len(lines) + 17 * len(below) + 22 * rows + (18 if panels is not None else 6)
-    framed = go.Figure() if panels is None else panels
     name = {"text": "<br>".join(lines), "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "yref": "container"}
-    name["pad"] = {"t": 12}
-    if below:
-        name["subtitle"] = {"text": "<br>".join(below)}
+    name["pad"] = {"t": 12 * len(lines)}
+    if below:  # plotly sets a line alone lower than two: an empty second one keeps it near its title
+        name["subtitle"] = {"text": "<br>".join(below if len(below) > 1 else [*below, " "])}
+    top = 38 + 22 * (len(lines) - 1) + 16 * len(below) + 10 * bool(below) + 22 * -(-legend // 5)
+    framed = go.Figure() if panels is None else panels
     framed.update_layout(
         template=_template(), title=name, height=height + top, showlegend=legend > 0,
         margin={"t": top, "l": 64, "r": 24, "b": 52},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "yref": "paper"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
     )  # fmt: skip
-    if panels is not None and legend:
-        framed.update_layout(legend={"yref": "container", "y": 1 - (top - 40) / (height + top), "yanchor": "middle"})
     return framed
 
 
-def panels(rows: int, columns: int, titles: Sequence[str] = (), **arguments: Any) -> Any:
-    """Return an empty figure of panels, for `figure(panels=...)`; the titles are escaped text."""
+def panels(rows: int, columns: int, **arguments: Any) -> Any:
+    """Return an empty figure of panels, for `figure(panels=...)`; the arguments are those of `make_subplots`."""
     graph_objects()
     from plotly.subplots import make_subplots
 
-    made = make_subplots(rows, columns, subplot_titles=list(titles) or None, **arguments)
-    made.update_annotations(font={"size": 12.5, "color": palette.INK})
-    return made
+    return make_subplots(rows, columns, **arguments)
 
 
 def points(n: int) -> Any:
@@ -107,7 +103,8 @@ def points(n: int) -> Any:
 
 def order_bar(last: int, title: str = "trial") -> dict[str, Any]:
     """Return the axis of the colours that tell the order of trials, with its bar."""
-    bar = {"title": {"text": title, "side": "top"}, "thickness": 12, "outlinewidth": 0, "len": 0.9, "tickformat": "~g"}
+    bar = {"title": {"text": title, "side": "top"}, "thickness": 12, "outlinewidth": 0, "tickformat": "~g"}
+    bar |= {"lenmode": "pixels", "len": 260, "y": 1, "yanchor": "top"}
     if last < 5:
         bar |= {"tickvals": list(range(last + 1))}
     return {"colorscale": palette.ORDER, "cmin": 0, "cmax": max(last, 1), "colorbar": bar}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from evohpo.analysis.data import metric_of
 from evohpo.analysis.plots import palette
 from evohpo.analysis.plots.axes import Axis, beyond, metric_axis, values_of
-from evohpo.analysis.plots.frame import figure, graph_objects, order_bar, panels, points, text
+from evohpo.analysis.plots.frame import figure, graph_objects, number, order_bar, panels, points, text
 from evohpo.analysis.plots.hover import Hover, hover_of
 from evohpo.errors import UsageError
 from evohpo.trials.trial import Status
@@ -57,10 +58,14 @@ def front(study: Study, x: str | None = None, y: str | None = None) -> Any:
         limits_a, limits_b = _limits(study, a), _limits(study, b)
         made.update_xaxes(_including(axes[a][0], limits_a).layout(last), **where)
         made.update_yaxes(_including(axes[b][0], limits_b).layout(first), **where)
-        for value in limits_a:
-            made.add_vline(value, **_dashes(value, split is None), **where)
-        for value in limits_b:
-            made.add_hline(value, **_dashes(value, split is None), **where)
+        for sign, value in limits_a:
+            made.add_vline(
+                value, **_dashes(f"{text(a, 16)} {sign} {number(value)}", "top right", split is None), **where
+            )
+        for sign, value in limits_b:
+            made.add_hline(
+                value, **_dashes(f"{text(b, 16)} {sign} {number(value)}", "top right", split is None), **where
+            )
     return made
 
 
@@ -94,7 +99,8 @@ def _pair(study: Study, a: str, b: str, trials: list[Trial], members: list[Trial
         points(n)(
             x=values_of(others, a), y=values_of(others, b), mode="markers", name="trials", showlegend=False,
             customdata=hover.rows(others), hovertemplate=hover.template,
-            marker={"color": [t.number for t in others], "coloraxis": "coloraxis", "size": size, "opacity": opacity,
+            marker={"color": [t.number for t in others], "coloraxis": "coloraxis", "size": size,
+                    "opacity": [opacity if t.violation == 0 else 0.5 * opacity for t in others],
                     "symbol": [symbol_of(t) for t in others], "line": {"width": 0 if n > 300 else 0.5}},
         )
     ]  # fmt: skip
@@ -125,24 +131,27 @@ def symbol_of(trial: Trial) -> str:
     return f"{shape}-open" if trial.violation > 0 else shape
 
 
-def _limits(study: Study, metric: str) -> list[float]:
-    """Return the bounds that outcome constraints set to one metric alone."""
+def _limits(study: Study, metric: str) -> list[tuple[str, float]]:
+    """Return the bounds that outcome constraints set to one metric alone, each with its sign."""
     known = {"baseline": study.goals.baseline.get(metric)}
-    bounds = [bound for constraint in study.goals.constraints for _, bound in constraint.bounds(metric, known)]
-    return sorted({float(bound) for bound in bounds if np.isfinite(bound)})
+    bounds = [bound for constraint in study.goals.constraints for bound in constraint.bounds(metric, known)]
+    return sorted({("≥" if lower else "≤", float(value)) for lower, value in bounds if np.isfinite(value)})
 
 
-def _including(axis: Axis, values: list[float]) -> Axis:
+def _including(axis: Axis, limits: list[tuple[str, float]]) -> Axis:
     """Return the axis with room for bounds, where these are not far out."""
     low, high = axis.span
-    near = [v for v in values if abs(v - (low + high) / 2) <= 1.5 * (high - low) and (v > 0 or not axis.log)]
-    return Axis(axis.name, axis.log, axis.ticks, (min([low, *near]), max([high, *near])))
+    near = [v for _, v in limits if abs(v - (low + high) / 2) <= 1.5 * (high - low) and (v > 0 or not axis.log)]
+    return replace(axis, span=(min([low, *near]), max([high, *near])))
 
 
-def _dashes(value: float, labelled: bool) -> dict[str, Any]:
-    look: dict[str, Any] = {"line": {"color": palette.RED, "dash": "dash", "width": 1.2}}
+def _dashes(label: str, position: str, labelled: bool) -> dict[str, Any]:
+    look: dict[str, Any] = {"line": {"color": palette.LIMIT, "dash": "dash", "width": 1.3}}
     if labelled:
-        look["annotation"] = {"text": f"{value:.4g}", "font": {"size": 11, "color": palette.RED}}
+        look |= {
+            "annotation": {"text": label, "font": {"size": 11.5, "color": palette.LIMIT}},
+            "annotation_position": position,
+        }
     return look
 
 

@@ -33,8 +33,8 @@ def generations(study: Study, metric: str | None = None) -> Any:
     axis, far = metric_axis(metric, spread[[*QUANTILES, "mean"]].to_numpy().ravel())
     split = panels(2, 1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.07)
     table = study.generations()
-    notes = [_sizes(table), "Boxes and bands: the middle half, and all between least and greatest.", beyond(far)]
-    made = figure(f"{text(metric)} by generation", " ".join(filter(None, notes)), 460, 4, split)
+    notes = [_sizes(table), _reading(len(spread)), beyond(far)]
+    made = figure(f"Spread of {text(metric)} by generation", " ".join(filter(None, notes)), 440, 4, split)
     for trace in (*(_boxes(spread) if len(spread) <= BOXES else _bands(spread)), *_lines(spread, direction)):
         made.add_trace(trace, row=1, col=1)
     go = graph_objects()
@@ -54,6 +54,12 @@ def generations(study: Study, metric: str | None = None) -> Any:
     made.update_xaxes(whole)
     made.update_xaxes(title={"text": "generation"}, row=2, col=1)
     return made
+
+
+def _reading(n: int) -> str:
+    if n <= BOXES:
+        return "Boxes: the middle half; whiskers: least and greatest."
+    return "Shaded: the middle half, and all between least and greatest."
 
 
 def _spread(study: Study, metric: str) -> pd.DataFrame:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evohpo.analysis.data import Floats
     from evohpo.study.study import Study
 
-MEASURED = 400  # times that a volume of three or more dimensions is measured, at most
+MEASURED = 300  # times that a volume of three or more dimensions is measured, at most
 
 
 def hypervolume(study: Study) -> Any:

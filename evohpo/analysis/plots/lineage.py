@@ -64,7 +64,7 @@ def lineage(study: Study, trial: Trial | int | None = None) -> Any:
             text=labels, textposition="middle right", textfont={"size": 11, "color": palette.SOFT},
             customdata=hover.rows(trials), hovertemplate=hover.template,
             marker=look | {"color": shade, "size": [18 if n == root else 12 if numbered else 8 for n in links],
-                           "symbol": ["x-thin-open" if gone else "circle" for gone in missing],
+                           "opacity": 1, "symbol": ["x-thin-open" if gone else "circle" for gone in missing],
                            "line": {"width": [2.5 if n == root else 1 for n in links], "color": palette.INK}},
         )
     )  # fmt: skip

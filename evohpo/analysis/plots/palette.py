@@ -17,6 +17,7 @@ INK, SOFT, LINE, PAPER = "#1f2933", "#52606d", "#e4e9ef", "#ffffff"
 BLUE, ORANGE, RED, GREEN, SKY, PINK, GREY = (
     "#0072b2", "#e69f00", "#d55e00", "#009e73", "#56b4e9", "#cc79a7", "#9aa5b1",
 )  # fmt: skip
+LIMIT = "#a3217a"  # what constraints ask for
 BEST = INK  # the best so far, the front, the best trial
 SERIES = (BLUE, ORANGE, GREEN, PINK, SKY, RED, INK, "#b8a400")  # operators, models: things without an order
 ORDER = "Viridis"  # of trials, early to late

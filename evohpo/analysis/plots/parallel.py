@@ -40,8 +40,8 @@ def parallel(study: Study, metric: str | None = None) -> Any:
     dimensions += [_dimension(metric_axis(m, values)[0], values, len(names)) for m, values in measured]
     axis, _ = metric_axis(metric, y)
     direction = direction_of(study, metric)
-    words = {1: "darker is smaller, which is better", -1: "darker is larger, which is better", 0: "darker is larger"}
-    subtitle = f"A line a trial, {words[direction]}. Drag along an axis to select. {note}"
+    better = "better" if direction else "larger"
+    subtitle = f"A line a trial, the darker the {better}. Drag along an axis to select. {note}"
     go = graph_objects()
     made = figure(f"Parameters and {text(metric)}", subtitle, 420)
     made.add_trace(
@@ -49,7 +49,8 @@ def parallel(study: Study, metric: str | None = None) -> Any:
             dimensions=dimensions, labelangle=-24 if len(dimensions) > 5 else 0, labelside="top",
             labelfont={"size": 12, "color": palette.INK}, tickfont={"size": 11, "color": palette.INK},
             rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
-            line=colours(axis, y, direction, text(metric)), unselected={"line": {"color": palette.LINE, "opacity": 0.3}},
+            line=colours(axis, y, direction, text(metric)) | {"showscale": False},
+            unselected={"line": {"color": palette.LINE, "opacity": 0.3}},
         )
     )  # fmt: skip
     top = made.layout.margin.t + (70 if len(dimensions) > 5 else 36)
@@ -88,7 +89,7 @@ def ticks(axis: Axis) -> tuple[list[float], list[str]]:
             values = [low, (low * high) ** 0.5, high]
         return [math.log10(v) for v in values], [number(v, 3) for v in values]
     values = _round_values(low, high)
-    return values, [f"{v:.6g}" for v in values]
+    return values, [number(v, 6) for v in values]
 
 
 def _dimension(axis: Axis, positions: Floats, count: int) -> dict[str, Any]:

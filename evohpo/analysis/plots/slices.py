@@ -38,20 +38,19 @@ def slices(study: Study, metric: str | None = None, parameters: Sequence[str] | 
     axis, far = metric_axis(metric, y)
     columns = 1 if len(names) == 1 else 2 if len(names) <= 4 else 3
     rows = -(-len(names) // columns)
+    height = 360 if rows == 1 else 200 * rows
     split = panels(
-        rows, columns, shared_yaxes=True, horizontal_spacing=0.03, vertical_spacing=min(0.16, 0.55 / rows),
+        rows, columns, shared_yaxes=True, horizontal_spacing=0.03, vertical_spacing=min(64 / height, 0.9 / rows),
         specs=[[{} if r * columns + c < len(names) else None for c in range(columns)] for r in range(rows)],
     )  # fmt: skip
     notes = ["Hollow: misses a constraint." if any(t.violation > 0 for t in trials) else "", note, beyond(far)]
-    made = figure(
-        f"{text(metric)} by parameter", " ".join(filter(None, notes)), 400 if rows == 1 else 210 * rows, 0, split
-    )
+    made = figure(f"How {text(metric)} depends on each parameter", " ".join(filter(None, notes)), height, 0, split)
     made.update_layout(coloraxis=order_bar(study.trials[-1].number))
     for i, name in enumerate(names):
         where = {"row": i // columns + 1, "col": i % columns + 1}
         own = axis_of(study, name)
         made.add_trace(_panel(study, own, trials, y, len(names)), **where)
-        made.update_xaxes(own.axis.layout(longest=24) | ({"nticks": 5} if own.axis.ticks is None else {}), **where)
+        made.update_xaxes(own.axis.layout(longest=24, most=4), **where)
         made.update_yaxes(axis.layout(where["col"] == 1), **where)
     return made
 
