@@ -5,10 +5,13 @@ It is told by the end of its standard input, whichever way the driver ended.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
 import sys
+
+import psutil
 
 from evohpo.evaluators import tree
 
@@ -16,12 +19,22 @@ LOOK = 1.0  # seconds between looks at the parent: copies of the pipe in forked 
 
 
 def main(mark: str, scratch: str, driver: str) -> None:
-    """Wait for the end of process `driver`, then end the run `mark` and remove its folder `scratch`."""
+    """Wait for the end of process `driver`, then end the run `mark` and remove its folder `scratch`.
+
+    The numbers of processes that may lose the mark come on standard input, one a line.
+    """
+    roots: list[psutil.Process] = []
+    rest = b""
     while os.getppid() == int(driver):
-        if sys.platform == "win32":
-            sys.stdin.buffer.read()
+        if sys.platform != "win32" and not select.select([0], [], [], LOOK)[0]:
+            continue
+        said = os.read(0, 1 << 16)
+        if not said:
             break
-        if select.select([0], [], [], LOOK)[0]:
-            break
-    tree.end(mark)
+        *lines, rest = (rest + said).split(b"\n")
+        for line in lines:
+            with contextlib.suppress(psutil.Error):  # ended already
+                roots.append(psutil.Process(int(line)))
+        roots = [process for process in roots if process.is_running()]  # a number may be given out again
+    tree.end(mark, *(process.pid for process in roots if process.is_running()))
     shutil.rmtree(scratch, ignore_errors=True)

@@ -12,21 +12,18 @@ import sys
 import tempfile
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from evohpo.evaluators.frames import Channel
+from evohpo.evaluators.slots import Device, variables
+from evohpo.evaluators.surroundings import environment
 
-MARK = "EVOHPO_RUN"  # as in tree.py, which is not imported before it is needed: psutil is heavy
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 GRACE = 2.0  # seconds for an idle process to leave by itself
 GUARDIAN_LIMIT = 15.0  # likewise for the guardian, which gives up stuck processes after 10
 SEND_LIMIT = 60.0  # seconds for a worker to take what it is sent
-THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "BLIS_NUM_THREADS",
-)
 ROOT = str(Path(__file__).parents[2])
 
 
@@ -36,6 +33,7 @@ class Worker:
     Attributes:
         name: for events.
         mark: what it and its children carry in their environment.
+        devices: those that it may use.
         process: its Popen.
         channel: to talk to it.
         exit_fd: readable when it has ended, whoever holds copies of its socket; None where the system has none.
@@ -46,8 +44,8 @@ class Worker:
         over: paused jobs that it may forget, told with the next one.
     """
 
-    def __init__(self, name: str, mark: str, threads: int | None, share: int) -> None:
-        self.name, self.mark = name, mark
+    def __init__(self, name: str, mark: str, threads: int | None, share: int, devices: Sequence[Device] = ()) -> None:
+        self.name, self.mark, self.devices = name, mark, devices
         self.ready, self.busy, self.sent = False, True, -1
         self.over: list[int] = []
         self.born = monotonic()
@@ -59,7 +57,7 @@ class Worker:
             self.process = subprocess.Popen(  # noqa: S603 - this Python runs a module of ours
                 [*_command("worker"), name, self.mark, str(theirs.fileno())],
                 stdin=subprocess.PIPE if windows else subprocess.DEVNULL,
-                env=_environment(self.mark, threads, share),
+                env=environment(self.mark, threads, share) | variables(devices),
                 pass_fds=() if windows else (theirs.fileno(),),
                 start_new_session=True,  # Ctrl-C on the terminal is for the driver
             )
@@ -90,7 +88,7 @@ class Worker:
         from evohpo.evaluators import tree
 
         code = self.process.poll()  # as it died, where it did: what follows would hide it
-        tree.end(self.mark, self.process.pid if code is None else None)
+        tree.end(self.mark, *([self.process.pid] if code is None else []))
         return self.drop()
 
     def drop(self) -> int:
@@ -109,6 +107,7 @@ class Guardian:
     def __init__(self, run: str) -> None:
         self.run = run
         self.scratch = Path(tempfile.mkdtemp(prefix="evohpo-"))
+        self._roots: set[int] = set()
         self._start()
 
     def check(self) -> None:
@@ -116,11 +115,21 @@ class Guardian:
         if self.process.poll() is not None:
             self._start()
 
+    def watch(self, pid: int) -> None:
+        """Have it end this process with the run, and all that it started, even if none of them carries the run's mark."""
+        self._roots.add(pid)
+        self._tell(pid)
+
+    def forget(self, pid: int) -> None:
+        """Say that a process has ended."""
+        self._roots.discard(pid)
+
     def end(self) -> None:
         """Have it end what is left of the run and the temporary folder, and wait until that is done."""
         alone = self.process.poll() is not None
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
         try:
             alone = self.process.wait(GUARDIAN_LIMIT) != 0 or alone
         except subprocess.TimeoutExpired:
@@ -130,7 +139,7 @@ class Guardian:
         if alone:
             from evohpo.evaluators import tree
 
-            tree.end(self.run)
+            tree.end(self.run, *self._roots)
             shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _start(self) -> None:
@@ -138,6 +147,14 @@ class Guardian:
             [*_command("guardian"), self.run, str(self.scratch), str(os.getpid())],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
+        for pid in self._roots:
+            self._tell(pid)
+
+    def _tell(self, pid: int) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):  # killed by somebody; the next one will be told
+            self.process.stdin.write(f"{pid}\n".encode())
+            self.process.stdin.flush()
 
 
 def how_it_died(code: int) -> str:
@@ -160,19 +177,3 @@ def _command(module: str) -> list[str]:
         f"import sys; sys.path.insert(0, sys.argv[1]); from evohpo.evaluators.{module} import main; main(*sys.argv[2:])"
     )
     return [sys.executable, "-P", "-c", boot, ROOT]
-
-
-def _environment(mark: str, threads: int | None, share: int) -> dict[str, str]:
-    """Return this process's environment with the worker's mark and its number of native threads."""
-    environment = dict(os.environ)
-    outer = environment.get(MARK)
-    environment[MARK] = f"{outer}:{mark}" if outer else mark
-    for name in THREADS:
-        wanted = environment.get(name, "")
-        if threads is not None:
-            environment[name] = str(threads)
-        elif not wanted:
-            environment[name] = str(share)
-        elif wanted.isdecimal():  # else a list for nested levels: the user knows
-            environment[name] = str(min(int(wanted), share))
-    return environment

@@ -20,6 +20,8 @@ from evohpo.evaluators.context import Verdict
 from evohpo.evaluators.handle import GRACE, Guardian, Worker, how_it_died
 from evohpo.evaluators.packing import pack_details, pack_objective
 from evohpo.evaluators.protocol import Event, Failed, Finished, Job, Paused, Reported, Started
+from evohpo.evaluators.slots import Gpus, Slots
+from evohpo.evaluators.surroundings import cores, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +69,8 @@ class Processes:
         retries: how often a trial starts again whose worker was killed from outside. One that had not begun when its
             worker died starts again at least once.
         threads: native threads (OpenMP, BLAS) a worker may use; None shares the cores among the workers.
+        gpus: how many devices the workers share, or a list of their ids: each trial has its own in `ctx.resources["gpu"]` and
+            sees no others, where there are enough; else several trials share one.
 
     Raises:
         UsageError: an argument that makes no sense.
@@ -79,12 +83,14 @@ class Processes:
         memory: float | None = None,
         retries: int = 1,
         threads: int | None = None,
+        gpus: Gpus = None,
     ) -> None:
         check_limits(workers, timeout=timeout, memory=memory, threads=threads)
         if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
             raise UsageError(f"retries={retries!r}: must be a whole number of at least 0")
         self.capacity = workers or 0
         self.timeout, self.memory, self.retries, self.threads = timeout, memory, retries, threads
+        self._slots = Slots(gpus)
         self._objective: Callable[..., Any] | None = None
         self._key, self._blob = 0, b""
         self._reset()
@@ -156,6 +162,8 @@ class Processes:
     def close(self) -> None:
         """End all workers and what they started. Idle ones leave by themselves, at most 2 s long."""
         finalizer = self._finalizer
+        for worker in self._workers:
+            self._slots.give_back(worker.devices)
         if self._selector is not None:
             self._selector.close()
         self._reset()
@@ -214,8 +222,9 @@ class Processes:
         names = {w.name for w in self._workers}
         name = next(f"process-{i}" for i in range(1, len(names) + 2) if f"process-{i}" not in names)
         self._born += 1
-        share = max(1, _cores() // self.capacity)
-        worker = Worker(name, f"{self._guardian.run}-{self._born}", self.threads, share)
+        share = max(1, cores() // self.capacity)
+        devices = self._slots.take(self.capacity)
+        worker = Worker(name, f"{self._guardian.run}-{self._born}", self.threads, share, devices)
         self._workers.append(worker)
         self._selector.register(worker.channel.sock, selectors.EVENT_READ, worker)
         if worker.exit_fd is not None:
@@ -328,7 +337,7 @@ class Processes:
             elif (
                 look and task.began is not None and self.memory is not None and (used := worker.memory()) > self.memory
             ):
-                reason = f"used {_size(used)}, the limit is {_size(self.memory)}"
+                reason = f"used {size(used)}, the limit is {size(self.memory)}"
                 self._kill(worker, self._failure(task, worker, "memory", reason), events)
         for worker in list(self._workers):
             if not worker.ready and now >= worker.born + START_LIMIT:
@@ -353,6 +362,7 @@ class Processes:
     def _remove(self, worker: Worker) -> None:
         assert self._selector is not None
         self._workers.remove(worker)
+        self._slots.give_back(worker.devices)
         self._holders = {number: holder for number, holder in self._holders.items() if holder is not worker}
         self._selector.unregister(worker.channel.sock)
         if worker.exit_fd is not None:
@@ -408,16 +418,3 @@ def _shut(owner: int, guardian: Guardian, workers: list[Worker]) -> None:
     guardian.end()
     for worker in workers:
         worker.drop()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _size(count: float) -> str:
-    """Return bytes for people.
-
-    >>> _size(1_230_000_000), _size(64e6)
-    ('1.23 GB', '64 MB')
-    """
-    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"

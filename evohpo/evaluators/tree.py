@@ -5,25 +5,31 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from typing import TYPE_CHECKING
 
 import psutil
 
-MARK = "EVOHPO_RUN"  # environment variable of workers: "<run>-<worker>", inner runs after outer ones, joined by ":"
+from evohpo.evaluators.surroundings import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 PATIENCE = 10.0  # seconds after which processes that do not die (stuck in the kernel) are given up
 
 
-def members(mark: str, root: int | None = None) -> list[psutil.Process]:
-    """Return all living processes of a run or worker, except this one.
+def members(mark: str | Collection[str], *roots: int) -> list[psutil.Process]:
+    """Return all living processes of a run or worker, or of several, except this one.
 
     They are those whose environment carries `mark` (a child that started a session of its own or lost its parents still
-    does) and the process `root`, and all their descendants (also with an environment of their own).
+    does) and the processes `roots`, and all their descendants (also with an environment of their own).
     """
+    marks = [mark] if isinstance(mark, str) else mark
     processes = {p.pid: p for p in psutil.process_iter(["ppid", "status"]) if p.info["status"] != psutil.STATUS_ZOMBIE}
     children: dict[int, list[int]] = {}
     for process in processes.values():
         children.setdefault(process.info["ppid"], []).append(process.pid)
     found: set[int] = set()
-    ahead = [p.pid for p in processes.values() if p.pid == root or _carries(p, mark)]
+    ahead = [p.pid for p in processes.values() if p.pid in roots or _carries(p, marks)]
     while ahead:
         pid = ahead.pop()
         if pid not in found:
@@ -32,12 +38,12 @@ def members(mark: str, root: int | None = None) -> list[psutil.Process]:
     return [processes[pid] for pid in sorted(found - {os.getpid()})]
 
 
-def end(mark: str, root: int | None = None) -> None:
+def end(mark: str | Collection[str], *roots: int) -> None:
     """Kill all members, and those they start meanwhile, until two looks in a row find none."""
     until = time.monotonic() + PATIENCE
     quiet = 0
     while quiet < 2 and time.monotonic() < until:
-        alive = members(mark, root)
+        alive = members(mark, *roots)
         for process in alive:
             with contextlib.suppress(psutil.Error):
                 process.kill()
@@ -56,9 +62,9 @@ def memory(root: int) -> int:
     return total
 
 
-def _carries(process: psutil.Process, mark: str) -> bool:
+def _carries(process: psutil.Process, marks: Collection[str]) -> bool:
     try:
-        marks = process.environ().get(MARK, "")
+        carried = process.environ().get(MARK, "")
     except (psutil.Error, OSError):  # gone, or somebody else's
         return False
-    return any(m == mark or m.startswith(f"{mark}-") for m in marks.split(":"))
+    return any(c == mark or c.startswith(f"{mark}-") for c in carried.split(":") for mark in marks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import pickle
 import select
@@ -19,6 +20,7 @@ from evohpo.evaluators.calling import Calling, Suspended, failed
 from evohpo.evaluators.context import Verdict
 from evohpo.evaluators.frames import Channel
 from evohpo.evaluators.protocol import Failed, Finished, Job, Reported, Started
+from evohpo.evaluators.slots import RESOURCES
 
 
 class Unsendable(Exception):
@@ -47,6 +49,7 @@ def main(name: str, mark: str, fd: str) -> None:
 def _serve(channel: Channel, name: str) -> None:
     calling: Calling | None = None
     suspended = Suspended()
+    devices = json.loads(os.environ.get(RESOURCES, "{}"))
     problem: BaseException | None = None
     while True:
         kind, content = channel.receive()
@@ -71,7 +74,7 @@ def _serve(channel: Channel, name: str) -> None:
             assert problem is not None
             channel.send(failed(job, problem, 0.0, step, name))
             continue
-        _run(replace(job, params=params, resources=resources), calling, suspended, channel, name)
+        _run(replace(job, params=params, resources={**devices, **resources}), calling, suspended, channel, name)
 
 
 def _run(job: Job, calling: Calling, suspended: Suspended, channel: Channel, name: str) -> None:

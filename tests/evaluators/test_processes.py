@@ -371,7 +371,7 @@ def test_workers_that_cannot_start_fail_the_trials(monkeypatch):
 
 
 def test_native_threads_share_the_cores(monkeypatch):
-    monkeypatch.setattr(processes, "_cores", lambda: 8)
+    monkeypatch.setattr(processes, "cores", lambda: 8)
     for name, value in {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "64"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
