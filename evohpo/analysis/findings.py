@@ -54,10 +54,10 @@ def failures(study: Study) -> Iterator[Diagnosis]:
     share = len(failed) / len(ended)
     reasons: dict[str, list[Trial]] = {}
     for t in failed:
-        reasons.setdefault(_reason(t), []).append(t)
+        reasons.setdefault(reason_of(t), []).append(t)
     largest = sorted(reasons.values(), key=len, reverse=True)
     listed = "; ".join(
-        f"{count(len(group), 'time')} {_reason(group[0])!r} (first in trial {group[0].number})" for group in largest[:3]
+        f"{count(len(group), 'time')} {reason_of(group[0])!r} (first in trial {group[0].number})" for group in largest[:3]
     )
     more = f"; and {count(len(largest) - 3, 'other reason')}" if len(largest) > 3 else ""
     where = _where(study, [t for t in ended if not t.failed], failed)
@@ -77,7 +77,7 @@ def failures(study: Study) -> Iterator[Diagnosis]:
     )
 
 
-def _reason(trial: Trial) -> str:
+def reason_of(trial: Trial) -> str:
     """Return a failure's message without what differs from trial to trial: numbers and addresses."""
     text = trial.error.splitlines()[0] if trial.error else trial.kind or "no reason given"
     text = re.sub(r"0x[0-9a-fA-F]+|\d+(\.\d+)?([eE][+-]?\d+)?", "…", text)

@@ -129,7 +129,11 @@ def surrogate_of(study: Study, metric: str | None = None) -> Surrogate:
     metric = metric_of(study, metric)
     known, ended = _known.setdefault(study, {}), study.ledger.ended
     if metric not in known or known[metric][0] != ended:
-        known[metric] = ended, _learned(study, data_of(study, metric, NEEDED))
+        from threadpoolctl import threadpool_limits
+
+        data = data_of(study, metric, NEEDED)
+        with threadpool_limits(1):  # on busy cores the threads of small fits wait for each other: six times slower, measured
+            known[metric] = ended, _learned(study, data)
     return known[metric][1]
 
 

@@ -145,7 +145,7 @@ class Followed:
         news = look(self.path, self.seen, self.latest)
         if news.header is not None and (self.seen or news.header != self._header):
             settings = Settings.from_header(news.header)
-            study = Study.opened(settings, None, pruner_of(settings.pruner), None)  # type: ignore[arg-type] # runs no code of its
+            study = Study.opened(settings, None, pruner_of(settings.pruner), None)  # runs no code of its
             self._forget()
             self.study, self._header = study, news.header
         if not self._broken:
@@ -158,7 +158,7 @@ class Followed:
         touched = set()
         for id_, written, record in events:
             try:
-                study._chronicle._apply(record)
+                study.follow(record)
             except Exception as error:  # noqa: BLE001 - see refresh
                 why = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
                 self._broken = f"store {self.path}: event {id_} makes no sense ({why}); shown is what came before"

@@ -52,7 +52,7 @@ class Chronicle:
         self.stopped: dict[str, Any] = {}
         if journal is not None:
             for record in journal.events():
-                self._apply(record)
+                self.apply(record)
 
     # ---- changes
 
@@ -281,8 +281,12 @@ class Chronicle:
         self._finish(trial, Status.COMPLETED, {"metrics": metrics})
         return trial
 
-    def _apply(self, record: Record) -> None:
-        """Do what an event says happened."""
+    def apply(self, record: Record) -> None:
+        """Do what an event says happened.
+
+        Raises:
+            StoreError: it is of a kind that is not known here.
+        """
         kind, number, data, rows = record
         trials = self.ledger.trials
         if kind == "begin":

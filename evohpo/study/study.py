@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from evohpo.study.journal import Record
     from evohpo.study.stop import Reason
 
 
@@ -118,11 +119,19 @@ class Study(Learned):
         self.paused = Paused(self._chronicle)
 
     @classmethod
-    def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal) -> Self:
-        """Return the study that `journal` holds; see `load`."""
+    def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal | None) -> Self:
+        """Return the study that `journal` holds, see `load`; without one, an empty study that can `follow`."""
         study = cls.__new__(cls)
         study._open(settings, resolved, pruner, journal)
         return study
+
+    def follow(self, record: Record) -> None:
+        """Take in an event that another process recorded of this study; they must come in order, and whole.
+
+        Raises:
+            StoreError: it is of a kind that is not known here.
+        """
+        self._chronicle.apply(record)
 
     # ---- what it is
 

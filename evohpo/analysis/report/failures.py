@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evohpo.analysis.findings import _reason
+from evohpo.analysis.findings import reason_of
 from evohpo.analysis.report.rows import shortened
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def failures_of(trials: Iterable[Trial]) -> list[Failure]:
     groups: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         if trial.failed:
-            groups.setdefault((trial.kind, _reason(trial)), []).append(trial)
+            groups.setdefault((trial.kind, reason_of(trial)), []).append(trial)
     found = [
         Failure(
             group[0].kind or "failed",
