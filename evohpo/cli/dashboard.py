@@ -35,13 +35,13 @@ def dashboard(stores: tuple[Path, ...], host: str, port: int, token: str | None)
 
     if token is not None and not token.strip():
         raise UsageError("--token: must not be empty; leave it out to have one made")
-    if hasattr(os, "nice"):
-        os.nice(5)  # for the same reason
     for store in stores:
         if not store.parent.is_dir():
             raise UsageError(f"store {store}: the folder {store.parent} does not exist")
         if not exists(store):
             click.echo(f"evohpo: store {store}: there is no study there yet; the page fills when there is", err=True)
     server = Dashboard(stores, host, port, token)
+    if hasattr(os, "nice"):
+        os.nice(5)  # for the same reason
     what = stores[0] if len(stores) == 1 else f"{len(stores)} studies"
     server.run(lambda: click.echo(f"Dashboard of {what}: {server.url} (Ctrl-C ends it)"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+HEAVY = (
+    "pandas",
+    "plotly.graph_objects",
+    "scipy.stats",
+    "sklearn.ensemble",
+    "sklearn.gaussian_process",
+)  # imported before
+# there are threads: two that begin together on one that imports itself in circles see half of it
 KEPT = {"Cache-Control": "private, max-age=3600"}
 
 
@@ -36,6 +45,8 @@ def create_app(
         token: what a visitor has to bring; None for nothing.
         names: names besides "localhost" and addresses by which browsers may call this machine.
     """
+    for library in HEAVY:
+        import_module(library)
     views = [View(Path(store)) for store in stores]
 
     app = Starlette(

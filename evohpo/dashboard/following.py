@@ -17,10 +17,12 @@ from evohpo.errors import StoreError
 from evohpo.pruners.naming import pruner_of
 from evohpo.study import Study
 from evohpo.study import journal as journals
-from evohpo.study.journal import Record
+from evohpo.study.journal import Journal, Record
 from evohpo.study.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evohpo.trials import Trial
 
 OFTEN = 0.3  # seconds within which a second look at the file is not worth it, however many pages ask
@@ -74,13 +76,35 @@ def look(path: Path, seen: int, latest: float) -> Look:
     return found
 
 
+class Elsewhere(Journal):
+    """The journal of a study that another process writes: where it is, and no more."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._lock = path, None
+
+    def events(self) -> Iterator[Record]:
+        """Yield nothing: the study is empty, and follows."""
+        return iter(())
+
+    def reopen_for_writing(self) -> Journal:
+        """Refuse.
+
+        Raises:
+            StoreError: always.
+        """
+        raise StoreError(f"store {self.path}: is only followed here, and never written")
+
+    def close(self) -> None:
+        """Do nothing: no file is open."""
+
+
 class Followed:
     """One study as its journal tells it. All that is read of it is read under `lock`.
 
     Attributes:
         path: its file, which need not exist yet.
         lock: to be held while the study is looked at.
-        study: the study as of the last refresh, in memory; None until there is one.
+        study: the study as of the last refresh, which cannot be written; None until there is one.
         problem: what is wrong with the file, "" if nothing is.
         epoch: names the study as it was opened here: trials of another epoch have nothing to do with those of this one.
         seen: how many events were taken in.
@@ -145,7 +169,9 @@ class Followed:
         news = look(self.path, self.seen, self.latest)
         if news.header is not None and (self.seen or news.header != self._header):
             settings = Settings.from_header(news.header)
-            study = Study.opened(settings, None, pruner_of(settings.pruner), None)  # runs no code of its
+            study = Study.opened(
+                settings, None, pruner_of(settings.pruner), Elsewhere(self.path)
+            )  # runs no code of its
             self._forget()
             self.study, self._header = study, news.header
         if not self._broken:

@@ -53,8 +53,6 @@ class View:
                 return answer
             columns = columns_of(study, live.metrics)
             changed = live.changed_since(since)
-            several = len(study.goals.metrics) > 1
-            front = study.front()[: pages.FRONT] if several else []
             return answer | {
                 "name": study.name,
                 "results": live.results,
@@ -63,7 +61,7 @@ class View:
                 "rows": rows_of(study, study.trials if changed is None else changed, columns),
                 "head": pages.head(study),
                 "best": pages.best(study),
-                "front": rows_of(study, front, columns) if several else None,
+                "front": rows_of(study, pages.front(study), columns),
             }
 
     def card(self, since: str) -> dict[str, Any]:
@@ -96,16 +94,12 @@ class View:
             answer = {"version": live.version, "problem": live.problem, "age": _age(live)}
             if changed is not None and trial not in changed and not running:
                 return answer
-            html = pages.render(
-                "trial_body.html",
-                TEMPLATES,
-                trial=trial,
-                words=WORDS.get(trial.status, trial.status),
-                best=portrait_of(study, trial),
-                facts=facts_of(study, trial),
-                files=files_of(live.path, number),
-            )
-            return answer | {"body": html, "curves": curves_of(trial)}
+            about = {"trial": trial, "words": WORDS.get(trial.status, trial.status), "facts": facts_of(study, trial)}
+            return answer | {
+                "body": pages.render("trial_body.html", TEMPLATES, best=portrait_of(study, trial), **about),
+                "files": pages.render("trial_files.html", TEMPLATES, files=files_of(live.path, number)),
+                "curves": curves_of(trial),
+            }
 
     # ---- what takes longer, and is made again only after changes
 

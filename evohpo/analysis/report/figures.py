@@ -67,7 +67,8 @@ def draw(study: Study, plot: Plot, variant: int = 0) -> Drawn:
     try:
         return Drawn(_figure(study, plot.key, choice).to_json())
     except UsageError as error:
-        return Drawn("", str(error))
+        text = str(error)
+        return Drawn("", f"{text[:1].upper()}{text[1:]}.")
     except Exception as error:  # noqa: BLE001 - one plot must not cost the whole page
         return Drawn("", f"This plot could not be drawn ({type(error).__name__}: {error}). Please report it.")
 

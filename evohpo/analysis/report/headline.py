@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evohpo.analysis.report.rows import cell, exact
+from evohpo.analysis.report.rows import exact, rounded
 from evohpo.analysis.summary import method_of
 from evohpo.pruners.naming import pruner_text
 from evohpo.trials.trial import Status
@@ -94,7 +94,7 @@ def portrait_of(study: Study, trial: Trial) -> Best:
     remark = f"It misses the constraints by {trial.violation:.4g} in total: no trial meets them yet." if missed else ""
     return Best(
         trial.number,
-        [(name, str(cell(trial.metrics[name])), exact(trial.metrics[name]), aims.get(name, "")) for name in names],
+        [(name, rounded(trial.metrics[name]), exact(trial.metrics[name]), aims.get(name, "")) for name in names],
         [(name, exact(value)) for name, value in trial.params.items()],
         remark,
         method_of(trial, study.optimizer),

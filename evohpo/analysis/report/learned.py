@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evohpo.analysis.report.rows import cell
+from evohpo.analysis.report.rows import rounded
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def _sentence(study: Study, name: str, metric: str, maximize: bool) -> str:
     if mean[high] - mean[low] <= FLAT * (max(measured) - min(measured)):
         return f"It hardly changes {metric} on average."
     return (
-        f"On average {metric} is best around {_short(values[good])} ({_short(mean[good])}) "
-        f"and worst around {_short(values[bad])} ({_short(mean[bad])})."
+        f"On average {metric} is best around {rounded(values[good], 3)} ({rounded(mean[good], 3)}) "
+        f"and worst around {rounded(values[bad], 3)} ({rounded(mean[bad], 3)})."
     )
 
 
@@ -96,12 +96,6 @@ def _trust(study: Study, metric: str) -> str:
         else "do not build on the effects"
     )  # fmt: skip
     return f"A model of {metric} predicts trials that it has not seen with R² = {r2:.2f}: {verdict}."
-
-
-def _short(value: Any) -> str:
-    """Return a value with three digits."""
-    value = cell(value)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def top_parameters(study: Study, n: int) -> list[str]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from evohpo.study import Study
+    from evohpo.trials import Trial
 
 HERE = Path(__file__).parent
 FRONT = 200  # members of a front shown in its table
@@ -88,6 +89,11 @@ def best(study: Study) -> str:
     several = len(study.goals.metrics) > 1
     front = len(study.front()) if several else 0
     return render("best.html", best=best_of(study), several=several, front=front, shown=FRONT)
+
+
+def front(study: Study) -> list[Trial]:
+    """Return the trials of a front that its table shows, ordered by the first objective; none where there is one objective."""
+    return sorted(study.front(), key=lambda t: t.fitness or ())[:FRONT] if len(study.goals.metrics) > 1 else []
 
 
 def learned(study: Study) -> str:

@@ -97,6 +97,16 @@ def cell(value: Any) -> Any:
     return float(f"{number:.{DIGITS}g}") if math.isfinite(number) else str(number)
 
 
+def rounded(value: Any, digits: int = DIGITS) -> str:
+    """Return a value as text, numbers with so many digits.
+
+    >>> rounded(0.123456789123), rounded(150.0), rounded(1 / 3, 2), rounded("adam")
+    ('0.1234568', '150', '0.33', 'adam')
+    """
+    value = cell(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
 def exact(value: Any) -> str:
     """Return a value as text that loses nothing.
 

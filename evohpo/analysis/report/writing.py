@@ -48,7 +48,7 @@ def write_report(study: Study, path: str | Path) -> Path:
     columns = columns_of(study, metric_names(study.trials))
     stepwise = any(trial.reports for trial in study.trials)
     plots = [plot for plot in plots_of(study) if stepwise or plot.key != "curves"]
-    front = study.front()[: pages.FRONT] if len(study.goals.metrics) > 1 else []
+    front = pages.front(study)
     scripts = [pages.asset(name) for name in SCRIPTS]
     text = pages.render(
         "report.html",

@@ -35,13 +35,14 @@
     }
   }
 
-  // The server has escaped all that comes from a study. What the reader has opened stays open.
+  // The server has escaped all that comes from a study. What the reader has opened stays open. True if anything changed.
   function fill(element, html) {
-    if (html === undefined || element.html === html) return;
+    if (html === undefined || element.html === html) return false;
     const open = [...element.querySelectorAll("details")].map((details) => details.open);
     element.html = html;
     element.innerHTML = html;
     [...element.querySelectorAll("details")].forEach((details, i) => { details.open = open[i] ?? details.open; });
+    return true;
   }
 
   function ago(seconds) {
@@ -58,11 +59,13 @@
   }
 
   const LAYOUT = {
-    margin: { l: 64, r: 16, t: 40, b: 44 }, height: 300, font: { family: "system-ui, sans-serif", size: 13 },
-    paper_bgcolor: "#fff", plot_bgcolor: "#fff", legend: { orientation: "h", y: -0.25 }, uirevision: "kept",
+    margin: { l: 64, r: 16, t: 40, b: 48 }, height: 320, font: { family: "system-ui, sans-serif", size: 13 },
+    paper_bgcolor: "#fff", plot_bgcolor: "#fff", legend: { orientation: "h", y: -0.22, yanchor: "top" }, uirevision: "kept",
   };
   const AXIS = { gridcolor: "#e4e7eb", zeroline: false, automargin: true };
   const COLOURS = ["#0b69a3", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#8a5300", "#525252"];
+
+  const OPTIONS = { responsive: true, displaylogo: false };
 
   // ---- one study
 
@@ -73,6 +76,13 @@
     const table = new evohpo.Table($("#table"), Number($("#table").dataset.size), open, href);
     const front = new evohpo.Table($("#front"), Number($("#front").dataset.size), open, href);
     const parts = [...document.querySelectorAll(".part")];
+    const seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        entry.target.inView = entry.isIntersecting;
+        if (entry.isIntersecting) part(entry.target);
+      }
+    }, { rootMargin: "200px" });
+    for (const element of parts) seen.observe(element);
 
     async function figure(key, variant, plot) {
       const names = (plot.names ??= {});
@@ -86,7 +96,7 @@
     }
 
     async function part(element) {
-      if (!element.stale || element.busy || Date.now() < (element.notBefore ?? 0)) return;
+      if (!element.inView || !element.stale || element.busy || Date.now() < (element.notBefore ?? 0)) return;
       element.busy = true;
       element.stale = false;
       try {
@@ -144,18 +154,25 @@
       stand(document, answer);
       if (!answer.body) return;
       fill($("#trial"), answer.body);
+      if (fill($("#files"), answer.files)) for (const pre of $("#files").querySelectorAll("pre")) pre.scrollTop = pre.scrollHeight;
       const names = Object.keys(answer.curves);
       $("#curves").hidden = names.length === 0;
+      const boxes = boxesIn($("#curves .small-plots"), names.length);
       names.forEach((name, i) => {
-        const box = $("#curves .small-plots").children[i] ?? $("#curves .small-plots").appendChild(document.createElement("div"));
         const [x, y] = answer.curves[name];
         const layout = {
-          ...LAYOUT, title: { text: plain(name) }, showlegend: false,
+          ...LAYOUT, margin: { ...LAYOUT.margin, t: 12 }, showlegend: false,
           xaxis: { ...AXIS, title: { text: "step" } }, yaxis: { ...AXIS, title: { text: plain(name) } },
         };
-        Plotly.react(box, [{ x, y, mode: "lines+markers", line: { color: COLOURS[0] }, hoverinfo: "x+y" }], layout, { responsive: true, displaylogo: false });
+        Plotly.react(boxes[i], [{ x, y, mode: "lines+markers", line: { color: COLOURS[0] }, hoverinfo: "x+y" }], layout, OPTIONS);
       });
     });
+  }
+
+  // Make all boxes before the first picture, whose width depends on how many stand in a row.
+  function boxesIn(parent, count) {
+    while (parent.children.length < count) parent.append(document.createElement("div"));
+    return parent.children;
   }
 
   // plotly takes some tags and links in its texts for formatting
@@ -184,8 +201,8 @@
   // One picture a goal: studies that are after the same thing stand in one.
   function compare(curves) {
     const goals = Map.groupBy ? Map.groupBy(curves, (c) => c.goal) : curves.reduce((m, c) => m.set(c.goal, [...(m.get(c.goal) ?? []), c]), new Map());
+    const boxes = boxesIn($("#comparison"), goals.size);
     [...goals].forEach(([goal, members], i) => {
-      const box = $("#comparison").children[i] ?? $("#comparison").appendChild(document.createElement("div"));
       const data = members.map((c, k) => ({
         x: c.x, y: c.y, name: plain(c.name), mode: c.kind === "best" ? "lines" : "markers",
         line: { shape: "hv", color: COLOURS[k % COLOURS.length] }, marker: { color: COLOURS[k % COLOURS.length] },
@@ -195,7 +212,7 @@
         ...LAYOUT, title: { text: plain(goal), font: { size: 14 } }, showlegend: true,
         xaxis: { ...AXIS, title: { text: x } }, yaxis: { ...AXIS, title: { text: y } },
       };
-      Plotly.react(box, data, layout, { responsive: true, displaylogo: false });
+      Plotly.react(boxes[i], data, layout, OPTIONS);
     });
   }
 
