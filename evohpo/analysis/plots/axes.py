@@ -16,6 +16,8 @@ from evohpo.trials.goals import as_number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from evohpo.space.parameters import Parameter
     from evohpo.study.study import Study
     from evohpo.trials.trial import Trial
@@ -25,6 +27,7 @@ SHORT = 1e-4  # below it 1e-5 is easier to read than 0.00001
 TICKS = 12  # labels of categories, at most
 DECADES = 2.0  # orders of magnitude that the middle eight tenths of a positive metric span, for a log axis
 FAR = 10.0  # so many times the middle nine tenths' range beyond them is far out
+MANY, LIGHT = 3000, 1e30  # so many positions are kept as float32, up to so large ones
 PAD = 0.06  # of an axis beyond its first and last point
 
 
@@ -165,6 +168,15 @@ def metric_axis(metric: str, values: Sequence[float] | Floats) -> tuple[Axis, in
     ends = float(inside.min()), float(inside.max())
     span = (10 ** ends[0], 10 ** ends[1]) if log else ends
     return Axis(metric, log, None, span), len(z) - len(inside)
+
+
+def light(values: Floats) -> NDArray[Any]:
+    """Return positions in half the memory where there are very many, and the eye would not tell."""
+    known = values[np.isfinite(values)]
+    if len(known) < MANY:
+        return values
+    largest = float(np.abs(known).max())
+    return values.astype(np.float32) if largest < LIGHT and np.ptp(known) > largest / 1000 else values
 
 
 def beyond(count: int) -> str:

@@ -94,12 +94,9 @@ def contour(study: Study, a: str, b: str, metric: str | None = None) -> Any:
     bar = {"title": {"text": text(metric, 16), "side": "top"}, "thickness": 12, "outlinewidth": 0}
     if axis.log:
         bar |= {"tickvals": at, "ticktext": labels}
-    words = {
-        1: "the darker the smaller, and better",
-        -1: "the darker the larger, and better",
-        0: "the darker the larger",
-    }
-    subtitle = f"Mean of what a {_model(surrogate_of(study, metric))} predicts, {words[direction]}. Points: trials."
+    better = "better" if direction else "larger"
+    model = _model(surrogate_of(study, metric))
+    subtitle = f"Mean prediction of a {model}, the darker the {better}. Points: trials."
     made, go = figure(f"Predicted {text(metric)} by {text(a)} and {text(b)}", subtitle, 460), graph_objects()
     said = [
         [[_value(p), _value(q), number(v)] for p, v in zip(values_a, row, strict=True)]
@@ -185,7 +182,8 @@ def interactions(study: Study, metric: str | None = None) -> Any:
             z=z[1:, :-1], x=np.arange(n - 1), y=np.arange(1, n), customdata=[row[:-1] for row in said[1:]], zmin=0, zmax=limit,
             colorscale=palette.WORSE_TO_BETTER, xgap=2, ygap=2, hoverongaps=False,
             texttemplate="%{z:.0%}" if n <= 9 else None, textfont={"size": 11},
-            colorbar={"tickformat": ".0%", "nticks": 5, "thickness": 12, "outlinewidth": 0, "title": {"text": "share", "side": "top"}},
+            colorbar={"tickformat": ".0%", "nticks": 5, "thickness": 12, "outlinewidth": 0,
+                      "title": {"text": "share", "side": "top"}},
             hovertemplate="%{customdata[0]} and %{customdata[1]}<br>share of the variation %{z:.1%}"
                           "<br>H = %{customdata[2]}<extra></extra>",
         )

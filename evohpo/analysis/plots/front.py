@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evohpo.analysis.data import metric_of
 from evohpo.analysis.plots import palette
-from evohpo.analysis.plots.axes import Axis, beyond, metric_axis, values_of
+from evohpo.analysis.plots.axes import Axis, beyond, metric_axis, value_of, values_of
 from evohpo.analysis.plots.frame import figure, graph_objects, number, order_bar, panels, points, text
 from evohpo.analysis.plots.hover import Hover, hover_of
 from evohpo.errors import UsageError
@@ -28,7 +29,7 @@ def front(study: Study, x: str | None = None, y: str | None = None) -> Any:
     """See `Plots.front`."""
     pairs, left = _pairs(study, x, y)
     shown = dict.fromkeys(itertools.chain(*pairs))
-    trials = [t for t in study.trials if t.fitness is not None and np.isfinite(values_of([t], next(iter(shown)))[0])]
+    trials = [t for t in study.trials if t.fitness is not None and isfinite(value_of(t, pairs[0][0]))]
     if not trials:
         raise UsageError("no trial has a result yet")
     axes = {metric: metric_axis(metric, values_of(trials, metric)) for metric in shown}
@@ -49,7 +50,7 @@ def front(study: Study, x: str | None = None, y: str | None = None) -> Any:
     height = 440 if split is None else 300 * len(rows)
     made = figure(f"Front of {names}", " ".join(filter(None, notes)), height, 0, split)
     made.update_layout(coloraxis=order_bar(study.trials[-1].number))
-    hover = hover_of(study, trials, shown)
+    hover = hover_of(study, trials, shown, len(pairs))
     for a, b in pairs:
         where = {} if split is None else {"row": rows.index(b) + 1, "col": columns.index(a) + 1}
         for trace in _pair(study, a, b, trials, members, hover):
@@ -99,12 +100,11 @@ def _pair(study: Study, a: str, b: str, trials: list[Trial], members: list[Trial
         points(n)(
             x=values_of(others, a), y=values_of(others, b), mode="markers", name="trials", showlegend=False,
             customdata=hover.rows(others), hovertemplate=hover.template,
-            marker={"color": [t.number for t in others], "coloraxis": "coloraxis", "size": size,
-                    "opacity": [opacity if t.violation == 0 else 0.5 * opacity for t in others],
-                    "symbol": [symbol_of(t) for t in others], "line": {"width": 0 if n > 300 else 0.5}},
+            marker={"color": _numbers(others), "coloraxis": "coloraxis", "size": size, "line": {"width": 0 if n > 300 else 0.5}}
+                   | _distinguished(others, opacity),
         )
     ]  # fmt: skip
-    members = sorted(members, key=lambda t: values_of([t], a)[0])
+    members = sorted(members, key=lambda t: value_of(t, a))
     x, y = values_of(members, a), values_of(members, b)
     if set(study.goals.metrics) == {a, b} and members:
         smaller = next(not o.maximize for o in study.goals.objectives if o.metric == a)
@@ -118,11 +118,23 @@ def _pair(study: Study, a: str, b: str, trials: list[Trial], members: list[Trial
         go.Scatter(
             x=x, y=y, mode="markers", name="on the front", showlegend=False, customdata=hover.rows(members),
             hovertemplate=hover.template,
-            marker={"color": [t.number for t in members], "coloraxis": "coloraxis", "size": size + 3,
+            marker={"color": _numbers(members), "coloraxis": "coloraxis", "size": size + 3,
                     "symbol": [symbol_of(t) for t in members], "line": {"width": 1.5, "color": palette.BEST}},
         )
     )  # fmt: skip
     return made
+
+
+def _numbers(trials: list[Trial]) -> Any:
+    return np.array([t.number for t in trials], np.int32)
+
+
+def _distinguished(trials: list[Trial], opacity: float) -> dict[str, Any]:
+    """Return symbols and opacities, a list of each only where trials differ."""
+    if all(t.violation == 0 and t.status is Status.COMPLETED for t in trials):
+        return {"symbol": "circle", "opacity": opacity}
+    faint = [opacity if t.violation == 0 else 0.5 * opacity for t in trials]
+    return {"symbol": [symbol_of(t) for t in trials], "opacity": faint}
 
 
 def symbol_of(trial: Trial) -> str:

@@ -58,7 +58,7 @@ def generations(study: Study, metric: str | None = None) -> Any:
 
 def _reading(n: int) -> str:
     if n <= BOXES:
-        return "Boxes: the middle half; whiskers: least and greatest."
+        return "Boxes: middle half; whiskers: least, greatest."
     return "Shaded: the middle half, and all between least and greatest."
 
 

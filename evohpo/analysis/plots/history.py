@@ -29,8 +29,9 @@ def history(study: Study, metric: str | None = None) -> Any:
     if not trials:
         raise UsageError("there are no trials yet")
     metrics, left = metrics[:FREE], len(metrics) - FREE
-    kinds = [kind for kind in palette.LOOKS if any(palette.kind_of(t) == kind for t in trials)]
-    hover = hover_of(study, trials, metrics)
+    present = {palette.kind_of(t) for t in trials}
+    kinds = [kind for kind in palette.LOOKS if kind in present]
+    hover = hover_of(study, trials, metrics, len(metrics))
     drawn = [_Panel(study, m, trials) for m in metrics]
     title = f"Progress of {text(metrics[0])}" if len(metrics) == 1 else "Progress of every objective"
     notes = [_standing(study, metrics), beyond(sum(p.far for p in drawn))]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evohpo.analysis.plots.frame import number, text
+from evohpo.analysis.plots.frame import text
 from evohpo.analysis.plots.palette import words_of
-from evohpo.analysis.report.rows import shortened
 from evohpo.trials.goals import as_number
 
 if TYPE_CHECKING:
@@ -16,8 +15,9 @@ if TYPE_CHECKING:
     from evohpo.study.study import Study
     from evohpo.trials.trial import Trial
 
-METRICS, PARAMETERS = 8, 30  # lines of a box; it has to fit the screen
-MANY, FEWER = 2000, 10  # so many trials carry the values of so many parameters: they have to be stored
+METRICS, PARAMETERS = 6, 30  # lines of a box, at most: it has to fit the screen
+VALUES = 200_000  # that all boxes of a figure may hold: about 1.6 MB
+LOOKED = 1000  # trials whose metrics are looked through
 ABSENT = "–"
 
 
@@ -31,28 +31,31 @@ class Hover:
 
     def rows(self, trials: Iterable[Trial]) -> list[list[Any]]:
         """Return what the template shows of each trial."""
+        metrics, parameters = self.metrics, self.parameters
         return [
-            [t.number, text(words_of(t), 80)]
-            + [_shown(t.metrics.get(name)) for name in self.metrics]
-            + [_shown(t.params[name]) if name in t.params else ABSENT for name in self.parameters]
+            [t.number, words_of(t)]
+            + [_shown(t.metrics.get(name)) for name in metrics]
+            + [_shown(t.params[name]) if name in t.params else ABSENT for name in parameters]
             for t in trials
         ]
 
 
-def hover_of(study: Study, trials: Sequence[Trial], metrics: Iterable[str] = ()) -> Hover:
-    """Return what can be said of these trials: `metrics` and the objectives first, then the other metrics.
+def hover_of(study: Study, trials: Sequence[Trial], metrics: Iterable[str] = (), panels: int = 1) -> Hover:
+    """Return what can be said of these trials: the objectives and `metrics` first, then other metrics and parameters.
 
-    Of very many trials the first ten parameters, else the first thirty.
+    As many parameters, in the space's order, as the page can hold: of 10,000 trials about a dozen. Each trial is in so many
+    `panels`.
     """
     names = dict.fromkeys([*study.goals.metrics, *metrics])
-    names |= dict.fromkeys(name for t in trials[:MANY] for name in t.metrics)
-    shown = list(names)[:METRICS]
-    parameters = study.space.searched[: PARAMETERS if len(trials) <= MANY else FEWER]
+    names |= dict.fromkeys(name for t in trials[:LOOKED] for name in t.metrics)
+    room = VALUES // (max(len(trials), 1) * panels) - 2
+    shown = list(names)[: max(1, min(METRICS, room // 2))]
+    parameters = study.space.searched[: max(1, min(PARAMETERS, room - len(shown)))]
     lines = ["<b>Trial %{customdata[0]}</b> · %{customdata[1]}"]
     lines += [f"{text(name)} = <b>%{{customdata[{i}]}}</b>" for i, name in enumerate(shown, 2)]
     lines += [f"{text(name)} = %{{customdata[{i}]}}" for i, name in enumerate(parameters, 2 + len(shown))]
     left = len(study.space.searched) - len(parameters)
-    lines += [f"<i>and {left} parameters more</i>"] if left else []
+    lines += [f"<i>and {left} more</i>"] if left else []
     return Hover("<br>".join(lines) + "<extra></extra>", shown, parameters)
 
 
@@ -62,10 +65,10 @@ def _shown(value: Any) -> Any:
         return text(value)
     if isinstance(value, bool) or value is None:
         return ABSENT if value is None else str(value)
-    if isinstance(value, int) and abs(value) < 10**9:
-        return value
-    known = as_number(value)
-    if known is None:
-        return text(shortened(str(value)))
-    short = float(number(known, 5)) if abs(known) < float("inf") else known
-    return short if 1e-5 <= abs(short) < 1e9 else number(known, 5)  # JavaScript would write 1e300 in full
+    number_of = as_number(value)
+    if number_of is None:
+        return text(value)
+    short = f"{number_of:.5g}"
+    return (
+        short if "e" in short or "n" in short else float(short)
+    )  # JavaScript writes 1e300 in full, and knows no nan in JSON

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from evohpo.trials.trial import Status
-
 if TYPE_CHECKING:
     from evohpo.trials.trial import Trial
 
@@ -62,11 +60,11 @@ def kind_of(trial: Trial) -> str:
 def words_of(trial: Trial) -> str:
     """Return a trial's status in words.
 
-    >>> from evohpo.trials.trial import Trial
+    >>> from evohpo.trials.trial import Status, Trial
     >>> words_of(Trial(3, {}, status=Status.STOPPED, fitness=(1.0,), violation=0.25))
     'stopped early, misses the constraints by 0.25'
     """
-    words = "stopped early" if trial.status is Status.STOPPED else str(trial.status)
+    words = LOOKS[trial.status].name
     if trial.fitness is not None and trial.violation > 0:
         words += f", misses the constraints by {trial.violation:.4g}"
     return words

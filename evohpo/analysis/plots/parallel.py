@@ -9,7 +9,7 @@ import numpy as np
 
 from evohpo.analysis.data import direction_of, metric_of
 from evohpo.analysis.plots import palette
-from evohpo.analysis.plots.axes import Axis, axis_of, metric_axis, values_of
+from evohpo.analysis.plots.axes import Axis, axis_of, light, metric_axis, value_of, values_of
 from evohpo.analysis.plots.chosen import chosen
 from evohpo.analysis.plots.frame import figure, graph_objects, number, text
 from evohpo.errors import UsageError
@@ -26,7 +26,7 @@ ABSENT = "–"
 def parallel(study: Study, metric: str | None = None) -> Any:
     """See `Plots.parallel`."""
     metric = metric_of(study, metric)
-    trials = [t for t in study.trials if t.fitness is not None and np.isfinite(values_of([t], metric)[0])]
+    trials = [t for t in study.trials if t.fitness is not None and math.isfinite(value_of(t, metric))]
     if not trials:
         raise UsageError(f"no trial has a finite number as {metric!r} yet")
     names, note = chosen(study, metric, PARAMETERS)
@@ -105,7 +105,7 @@ def _dimension(axis: Axis, positions: Floats, count: int) -> dict[str, Any]:
         below = low - APART * (high - low)
         z, at, labels, low = np.where(missing, below, z), [below, *at], [ABSENT, *labels], below
     label = text(axis.name, 24 if count <= 6 else 16)
-    return {"label": label, "values": z.astype(np.float32), "range": [low, high], "tickvals": at, "ticktext": labels}
+    return {"label": label, "values": light(z), "range": [low, high], "tickvals": at, "ticktext": labels}
 
 
 def _scaled(axis: Axis, values: Floats) -> Floats:

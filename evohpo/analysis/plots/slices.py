@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evohpo.analysis.data import metric_of
-from evohpo.analysis.plots.axes import ParameterAxis, axis_of, beyond, metric_axis, values_of
+from evohpo.analysis.plots.axes import ParameterAxis, axis_of, beyond, light, metric_axis, value_of, values_of
 from evohpo.analysis.plots.chosen import chosen
 from evohpo.analysis.plots.frame import figure, order_bar, panels, points, text
 from evohpo.analysis.plots.front import symbol_of
@@ -31,7 +32,7 @@ def slices(study: Study, metric: str | None = None, parameters: Sequence[str] | 
     """See `Plots.slices`."""
     metric = metric_of(study, metric)
     names, note = _names(study, metric, parameters)
-    trials = [t for t in study.trials if t.fitness is not None and np.isfinite(values_of([t], metric)[0])]
+    trials = [t for t in study.trials if t.fitness is not None and isfinite(value_of(t, metric))]
     if not trials:
         raise UsageError(f"no trial has a finite number as {metric!r} yet")
     y = values_of(trials, metric)
@@ -87,7 +88,7 @@ def _panel(study: Study, own: ParameterAxis, trials: list[Trial], y: Floats, cou
         }
     mixed = any(t.violation > 0 or str(t.status) != "completed" for t in there)
     return points(n * count)(
-        x=x[rows].astype(np.float32) if n > 3000 else x[rows], y=y[rows].astype(np.float32) if n > 3000 else y[rows],
+        x=light(x[rows]), y=light(y[rows]),
         mode="markers", showlegend=False, name=text(own.axis.name),
         marker={"color": numbers, "coloraxis": "coloraxis", "size": size, "opacity": opacity,
                 "symbol": [symbol_of(t) for t in there] if mixed else "circle"},
