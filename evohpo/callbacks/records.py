@@ -138,8 +138,8 @@ def numbers(metrics: Mapping[str, Any], names: Names) -> dict[str, float]:
 class BestSoFar:
     """What a study has achieved after each trial that ended: the best value, or the hypervolume that the front dominates.
 
-    The hypervolume is measured from the worst feasible values so far, as `study.hypervolume()` does; so it also grows where
-    something worse comes.
+    The hypervolume is that of `study.hypervolume()` at the time; where no thresholds say what it is measured from, it also
+    grows when something worse comes than all before.
 
     Attributes:
         ended: how many trials have ended.
@@ -161,10 +161,17 @@ class BestSoFar:
             self._front = rows[pareto.front(rows)]
             self._worst = np.vstack([self._worst, row]).max(0, keepdims=True)
             if len(fitness) > 1:
-                self._value = float(pareto.hypervolume(self._front, self._worst[0]))
+                self._value = float(pareto.hypervolume(self._front, self._reference()))
             else:
                 self._value = float(-self._front[0, 0] if self._goals.objectives[0].maximize else self._front[0, 0])
         return {} if self._value is None else {self._name: self._value}
+
+    def _reference(self) -> list[float]:
+        thresholds = self._goals.thresholds
+        return [
+            worst if o.metric not in thresholds else -thresholds[o.metric] if o.maximize else thresholds[o.metric]
+            for o, worst in zip(self._goals.objectives, self._worst[0].tolist(), strict=True)
+        ]
 
     def _known(self, row: Any) -> bool:
         """Return whether a row changes nothing: it is within the worst values, and something is at least as good."""

@@ -54,6 +54,7 @@ class WandbWriter(Writer):
         notes.parent.mkdir(parents=True, exist_ok=True)
         written = _read(notes)
         self._notes = notes.open("a")
+        self._notes.write("\n")  # a kill may have cut the last line short
         self._begin(STUDY, head.name, head.facts)
         return written
 

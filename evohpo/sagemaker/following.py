@@ -9,9 +9,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import EvohpoWarning, UsageError
+from evohpo.evaluators.reductions import single
 from evohpo.sagemaker.clients import OUTAGE, code_of, explained, if_there, is_transient, poll_of
 from evohpo.sagemaker.individual import AGAIN, Spent
-from evohpo.sagemaker.metrics import single
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

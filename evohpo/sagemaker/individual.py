@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from evohpo.evaluators.calling import ended_early
 from evohpo.evaluators.context import Verdict
 from evohpo.evaluators.protocol import Failed, Finished, Reported
+from evohpo.evaluators.reductions import single
 from evohpo.sagemaker.logs import Log
-from evohpo.sagemaker.metrics import Reader, same_single, single
+from evohpo.sagemaker.metrics import Reader, same_single
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

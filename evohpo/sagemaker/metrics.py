@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-import statistics
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evohpo.errors import EvohpoWarning, UsageError
+from evohpo.evaluators.reductions import REDUCTIONS
 
 NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?nan|[-+]?inf)"
 """A pattern for one number: signs, exponents, nan and inf included."""
 SAMPLES = ("0.5", "9.5e-05", "-1.5", "nan")
-REDUCTIONS: dict[str, Callable[[list[float]], float]] = {
-    "last": lambda values: values[-1],
-    "first": lambda values: values[0],
-    "max": max,
-    "min": min,
-    "mean": statistics.fmean,
-}
 Steps = str | bool | None
 
 
@@ -166,13 +159,6 @@ def reductions_of(reduce: str | Mapping[str, str], names: Iterable[str]) -> dict
         if one not in REDUCTIONS:
             raise UsageError(f"metric {name!r}: reduce={one!r}: must be one of {', '.join(REDUCTIONS)}")
     return how
-
-
-def single(value: float) -> float:
-    """Return a value that was kept in single precision as it was most likely printed: 0.8792, not 0.8791999816894531."""
-    import numpy as np
-
-    return float(str(np.float32(value)))
 
 
 def same_single(a: float, b: float) -> bool:
