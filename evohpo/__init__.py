@@ -26,7 +26,7 @@ _HOMES = {
     "pruners": [
         "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
     ],
-    "evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator"],
+    "evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator", "TensorBoard"],
     "replayed": ["Replayed"],
     "study": ["Study", "Stop", "load"],
     "driver": ["tune"],
@@ -40,10 +40,11 @@ _WITH_EXTRA = {  # not for `import *`
     "sklearn": ["EvolutionSearchCV", "HyperbandSearchCV", "suggest_hyperband"],
 }
 
-__all__ = sorted([*(name for names in _HOMES.values() for name in names), "__version__", "export"])
-__getattr__, __dir__ = exports(__name__, {**_HOMES, **_WITH_EXTRA, "export": []})
+__all__ = sorted([*(name for names in _HOMES.values() for name in names), "__version__", "callbacks", "export"])
+__getattr__, __dir__ = exports(__name__, {**_HOMES, **_WITH_EXTRA, "callbacks": [], "export": []})
 
 if TYPE_CHECKING:
+    from evohpo import callbacks as callbacks
     from evohpo import export as export
     from evohpo.driver import tune as tune
     from evohpo.errors import EvohpoError as EvohpoError
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from evohpo.evaluators import Evaluator as Evaluator
     from evohpo.evaluators import Inline as Inline
     from evohpo.evaluators import Processes as Processes
+    from evohpo.evaluators import TensorBoard as TensorBoard
     from evohpo.evaluators import Threads as Threads
     from evohpo.optimizers import Optimizer as Optimizer
     from evohpo.optimizers import Population as Population

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from evohpo.evaluators.processes import Processes
     from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
     from evohpo.evaluators.simulated import Simulated
+    from evohpo.evaluators.tensorboard import TensorBoard
     from evohpo.evaluators.threads import Threads
 
 __getattr__, __dir__ = exports(
@@ -24,11 +25,12 @@ __getattr__, __dir__ = exports(
         "processes": ("Processes",),
         "protocol": ("Evaluator", "Event", "Failed", "Finished", "Job", "Paused", "Reported", "Started"),
         "simulated": ("Simulated",),
+        "tensorboard": ("TensorBoard",),
         "threads": ("Threads",),
     },
 )
 
 __all__ = [
     "Batched", "BatchedInline", "Context", "Evaluator", "Event", "Failed", "Finished", "Inline", "Job", "Paused",
-    "Processes", "Reported", "Simulated", "Started", "Threads", "TrialStopped",
+    "Processes", "Reported", "Simulated", "Started", "TensorBoard", "Threads", "TrialStopped",
 ]  # fmt: skip
