@@ -114,7 +114,9 @@
     }
 
     repeat(async () => {
-      const answer = await ask(`${api}?since=${encodeURIComponent(version)}`);
+      let answer = await ask(`${api}?since=${encodeURIComponent(version)}`);
+      const changed = answer.columns && JSON.stringify(answer.columns) !== JSON.stringify(table.columns);
+      if (changed && !answer.all) answer = await ask(`${api}?since=`); // old rows lack the new column
       stand(document, answer);
       if (answer.columns) {
         if ("waiting" in page || (version && version.split(".")[0] !== answer.version.split(".")[0])) {
@@ -124,11 +126,6 @@
         fill($("#head"), answer.head);
         fill($("#best"), answer.best);
         document.title = `${answer.name} – evohpo`;
-        const changed = JSON.stringify(answer.columns) !== JSON.stringify(table.columns);
-        if (changed && !answer.all) { // old rows lack the new column
-          version = "";
-          return;
-        }
         table.update(changed ? answer.columns : null, answer.rows, answer.all);
         if (answer.front) {
           $("#front").hidden = answer.front.length === 0;
