@@ -25,9 +25,9 @@ def report(store: Path, out: Path | None) -> None:
     """  # noqa: D301 - click wants the character itself
     from evohpo.study import load
 
-    out = out or store.with_suffix(".html")
-    check_out(out, store)
     with load(store) as study:
+        out = out or store.with_suffix(".html")
+        check_out(out, store)
         from evohpo.analysis.report import write_report
 
         click.echo(f"Wrote {write_report(study, out)}")
