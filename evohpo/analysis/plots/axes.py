@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evohpo.analysis.data import LARGEST, Floats
 from evohpo.analysis.plots.frame import number, text
+from evohpo.analysis.report.rows import shortened
 from evohpo.space.parameters import Listed, plain
 from evohpo.trials.goals import as_number
 
@@ -49,8 +51,15 @@ class Axis:
     span: tuple[float, float]
     room: float = 0.0
 
-    def layout(self, titled: bool = True, longest: int = 40, most: int = 7) -> dict[str, Any]:
-        """Return what plotly has to know of it."""
+    def layout(self, titled: bool = True, longest: int = 40, most: int = 7, letters: int = 1000) -> dict[str, Any]:
+        """Return what plotly has to know of it.
+
+        Args:
+            titled: whether it has a title.
+            longest: letters of the title.
+            most: numbers on it, about.
+            letters: of all labels together, where plotly does not choose them.
+        """
         low, high = (math.log10(v) if self.log else v for v in self.span)
         pad = max(PAD * (high - low), self.room) or 0.5
         made: dict[str, Any] = {"type": "log" if self.log else "linear", "range": [low - pad, high + pad]}
@@ -58,6 +67,7 @@ class Axis:
             made["title"] = {"text": text(self.name, longest)}
         ticks = self._tiny(most) if self.log and self.span[0] < SHORT else self.ticks
         if ticks is not None:
+            ticks = _thinned(*ticks, letters)
             made |= {"tickmode": "array", "tickvals": ticks[0], "ticktext": ticks[1]}
         else:
             made |= {"tickformat": FORMAT, "nticks": self._labels(high - low + 2 * pad, most) if self.log else most}
@@ -73,6 +83,13 @@ class Axis:
     def _labels(decades: float, most: int) -> int:
         """Return a number of labels at which plotly writes powers of ten, of few also twice and five times these."""
         return min(most, max(2, int(decades / 0.71))) if decades >= 2.3 else max(4, int(decades / 0.36))
+
+
+def _thinned(at: list[float], labels: list[str], letters: int) -> tuple[list[float], list[str]]:
+    """Return so many of the labels, evenly chosen, that they fit; each cut to half of the room."""
+    plain = [shortened(unescape(label), max(letters // 2, 4)) for label in labels]
+    step = next(s for s in range(1, len(at) + 1) if s == len(at) or sum(map(len, plain[::s])) <= letters)
+    return at[::step], [text(label) for label in plain[::step]]
 
 
 class ParameterAxis:

@@ -37,7 +37,7 @@ def curves(study: Study, metric: str | None = None) -> Any:
     stopped = sum(palette.kind_of(t) == palette.STOPPED or str(t.status) == "stopped" for t, _ in every)
     notes = [f"{len(every)} trial{'s' * (len(every) > 1)}, {stopped} of them stopped early."]
     if len(shown) < len(every):
-        notes.append(f"Shown are {len(shown)}: the best {BEST}, and every so manieth of the others.")
+        notes.append(f"Shown are {len(shown)}: the best {BEST} and an even choice of the others.")
     kinds = [kind for kind in palette.LOOKS if any(_kind(t) == kind for t, _ in shown)]
     made = figure(
         f"Learning curves of {text(metric)}", " ".join([*notes, beyond(far)]), 420, len(kinds) + (best is not None)

@@ -72,9 +72,9 @@ def figure(title: str, subtitle: str = "", height: int = 420, legend: int = 0, p
         panels: a figure of `panels(...)` to be framed, instead of one with a single panel.
     """
     go = graph_objects()
-    lines, below = wrapped(title, 64), wrapped(subtitle)
-    name = {"text": "<br>".join(lines), "x": 0, "xref": "paper", "y": 1, "yanchor": "top", "yref": "container"}
-    name["pad"] = {"t": 12 * len(lines)}
+    lines, below = wrapped(title, 54), wrapped(subtitle)
+    name = {"text": "<br>".join(lines), "x": 0, "xref": "container", "y": 1, "yanchor": "top", "yref": "container"}
+    name["pad"] = {"t": 12 * len(lines), "l": 14}
     if below:  # plotly sets a line alone lower than two: an empty second one keeps it near its title
         name["subtitle"] = {"text": "<br>".join(below if len(below) > 1 else [*below, " "])}
     top = 38 + 22 * (len(lines) - 1) + 16 * len(below) + 10 * bool(below) + 22 * -(-legend // 5)

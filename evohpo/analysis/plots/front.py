@@ -45,7 +45,7 @@ def front(study: Study, x: str | None = None, y: str | None = None) -> Any:
         )  # fmt: skip
     notes = [_counts(members, trials), "Hollow: misses a constraint." if hollow else ""]
     notes += ["Triangle: stopped early." if stopped else "", beyond(sum(far for _, far in axes.values()))]
-    notes += [f"{left} objectives more are not shown." if left else ""]
+    notes += [f"{left} more are not shown." if left else ""]
     names = " and ".join(text(name) for name in shown) if len(shown) == 2 else "every pair of objectives"
     height = 440 if split is None else 300 * len(rows)
     made = figure(f"Front of {names}", " ".join(filter(None, notes)), height, 0, split)

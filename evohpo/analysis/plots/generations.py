@@ -59,7 +59,7 @@ def generations(study: Study, metric: str | None = None) -> Any:
 def _reading(n: int) -> str:
     if n <= BOXES:
         return "Boxes: middle half; whiskers: least, greatest."
-    return "Shaded: the middle half, and all between least and greatest."
+    return "Shaded: middle half, and least to greatest."
 
 
 def _spread(study: Study, metric: str) -> pd.DataFrame:
@@ -122,4 +122,4 @@ def _lines(spread: pd.DataFrame, direction: int) -> list[Any]:
 def _sizes(table: pd.DataFrame) -> str:
     few, many = int(table["trials"].min()), int(table["trials"].max())
     count = "1 generation" if len(table) == 1 else f"{len(table)} generations"
-    return f"{count} of {few if few == many else f'{few} to {many}'} trials."
+    return f"{count} of {few if few == many else f'{few} to {many}'} trial{'s' * (many > 1)}."

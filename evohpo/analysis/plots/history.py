@@ -35,7 +35,7 @@ def history(study: Study, metric: str | None = None) -> Any:
     drawn = [_Panel(study, m, trials) for m in metrics]
     title = f"Progress of {text(metrics[0])}" if len(metrics) == 1 else "Progress of every objective"
     notes = [_standing(study, metrics), beyond(sum(p.far for p in drawn))]
-    notes += [f"{left} objectives more are not shown."] if left > 0 else []
+    notes += [f"{left} more are not shown."] if left > 0 else []
     split = None if len(metrics) == 1 else panels(len(metrics), 1, shared_xaxes=True, vertical_spacing=0.06)
     made = figure(
         title, " ".join(filter(None, notes)), 380 if split is None else 210 * len(metrics), len(kinds) + 1, split
@@ -48,7 +48,8 @@ def history(study: Study, metric: str | None = None) -> Any:
             made.add_trace(line, **where)
         made.update_yaxes(panel.axis.layout() | panel.range, **where)
     bottom = {} if split is None else {"row": len(metrics), "col": 1}
-    made.update_xaxes(tickformat="~g", range=[-0.02 * len(trials) - 0.5, 1.02 * len(trials) - 0.5])
+    last = len(trials) - 1
+    made.update_xaxes(range=[-0.02 * last - 0.5, 1.02 * last + 0.5], tickformat="~g", dtick=1 if last < 10 else None)
     made.update_xaxes(title={"text": "trial"}, **bottom)
     return made
 

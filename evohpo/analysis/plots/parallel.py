@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def colours(axis: Axis, y: Floats, direction: int, title: str) -> dict[str, Any]
         "ticktext": labels,
     }
     ends = (low, high) if high > low else (low - 0.5, high + 0.5)
-    return {"color": z, "colorscale": scale[1:] if direction <= 0 else scale[:-1], "cmin": ends[0], "cmax": ends[1],
+    return {"color": z, "colorscale": scale[2:] if direction <= 0 else scale[:-2], "cmin": ends[0], "cmax": ends[1],
             "showscale": True, "colorbar": bar}  # fmt: skip
 
 
@@ -104,8 +105,9 @@ def _dimension(axis: Axis, positions: Floats, count: int) -> dict[str, Any]:
     if missing.any():
         below = low - APART * (high - low)
         z, at, labels, low = np.where(missing, below, z), [below, *at], [ABSENT, *labels], below
-    label = text(axis.name, 24 if count <= 6 else 16)
-    return {"label": label, "values": light(z), "range": [low, high], "tickvals": at, "ticktext": labels}
+    label = text(axis.name, 22 if count <= 4 else 14)
+    return {"label": label, "values": light(z), "range": [low, high], "tickvals": at,
+            "ticktext": [unescape(word) for word in labels]}  # fmt: skip  # plain text, unlike on other axes
 
 
 def _scaled(axis: Axis, values: Floats) -> Floats:

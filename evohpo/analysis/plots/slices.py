@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PANELS = 12  # parameters, unless named
 POINTS = 12_000  # in all panels together whose boxes tell everything
+LETTERS = 26  # of all labels below a narrow panel
 JITTER = 0.5  # of the room between two categories
 GOLDEN = 0.6180339887498949  # its multiples spread evenly over [0, 1), whatever their number
 
@@ -51,7 +52,7 @@ def slices(study: Study, metric: str | None = None, parameters: Sequence[str] | 
         where = {"row": i // columns + 1, "col": i % columns + 1}
         own = axis_of(study, name)
         made.add_trace(_panel(study, own, trials, y, len(names)), **where)
-        made.update_xaxes(own.axis.layout(longest=24, most=4), **where)
+        made.update_xaxes(own.axis.layout(longest=18, most=4, letters=LETTERS), **where)
         made.update_yaxes(axis.layout(where["col"] == 1), **where)
     return made
 

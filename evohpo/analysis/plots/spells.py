@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from evohpo.study.study import Study
 
-KINDS = ("start", "resume", "report", "end", "stop")
+BREAK = 60.0  # seconds
+KINDS = ("start", "resume", "report", "end")
 
 
 class Spell(NamedTuple):
@@ -27,7 +28,7 @@ class Spell(NamedTuple):
         number: the trial's number.
         worker: who worked; "" where nobody told.
         kind: "paused" if the trial was paused then, else "" (its status tells).
-        broken: whether the run was broken off in it.
+        open: whether the trial has not ended.
     """
 
     begin: float
@@ -35,7 +36,7 @@ class Spell(NamedTuple):
     number: int
     worker: str
     kind: str = ""
-    broken: bool = False
+    open: bool = False
 
 
 def spells_of(study: Study) -> list[Spell]:
@@ -47,6 +48,24 @@ def spells_of(study: Study) -> list[Spell]:
     if study.store is None:
         raise UsageError("a study in memory keeps no times: give it a file, store='study.db', to see who worked when")
     return _read(study, _events(study.store))
+
+
+def without_breaks(spells: list[Spell]) -> tuple[list[Spell], list[tuple[float, float]]]:
+    """Return the spells with breaks cut out, and for each break where it was cut and its length in seconds.
+
+    A break is more than a minute, and more than a tenth of all time, in which nobody worked: a study that went on the next day
+    was not idle over night.
+    """
+    total = max(s.end for s in spells)
+    cuts, until, away, kept = [], 0.0, 0.0, []
+    for s in sorted(spells):
+        gap = s.begin - until
+        if gap > max(BREAK, total / 10):
+            cuts.append((until - away, gap))
+            away += gap
+        until = max(until, s.end)
+        kept.append(s._replace(begin=s.begin - away, end=s.end - away))
+    return kept, cuts
 
 
 def _events(path: Path) -> list[tuple[str, int | None, float, str | None]]:
@@ -78,7 +97,7 @@ def _read(study: Study, events: list[tuple[str, int | None, float, str | None]])
             if trial.seconds and not any(s.number == n for s in found[-1:]):
                 begin = max(begin, time - trial.seconds)
             found.append(Spell(begin, time, n, trial.worker))
-    found += [Spell(time, last, n, trials[n].worker) for n, time in opened.items() if not trials[n].ended]
+    found += [Spell(time, last, n, trials[n].worker, open=True) for n, time in opened.items() if not trials[n].ended]
     first = min((s.begin for s in found), default=0.0)
     return sorted(s._replace(begin=s.begin - first, end=s.end - first) for s in found)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect, insort
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from evohpo.analysis.plots import palette
 from evohpo.analysis.plots.frame import figure, graph_objects, number, text
 from evohpo.analysis.plots.hover import hover_of
-from evohpo.analysis.plots.spells import Spell, spells_of
+from evohpo.analysis.plots.spells import Spell, spells_of, without_breaks
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 LANES = 40  # rows, at most
 APART = 800  # pixels of a wide page: bars are merged whose gap is not seen there
 BARS = 4000
+TOUCH = 1e-6  # seconds: one begins when the other ends
 
 
 class Bar(NamedTuple):
@@ -31,9 +34,10 @@ class Bar(NamedTuple):
 
 def timeline(study: Study) -> Any:
     """See `Plots.timeline`."""
-    spells = spells_of(study)
-    if not spells:
+    known = spells_of(study)
+    if not known:
         raise UsageError("no trial has been started by this study yet: attached results have no time of their own")
+    spells, breaks = without_breaks(known)
     lanes = _lanes(spells)
     names = list(lanes)[:LANES]
     begin, end = min(s.begin for s in spells), max(s.end for s in spells)
@@ -52,8 +56,9 @@ def timeline(study: Study) -> Any:
     hover = hover_of(study, [study.trials[s.number] for s in spells])
     for kind in kinds:
         made.add_trace(_bars(study, kind, bars, hover))
-    for at in sorted({s.end for s in spells if s.broken}):
-        made.add_vline(at, line={"color": palette.SOFT, "dash": "dot", "width": 1})
+    for at, length in breaks:
+        said = {"text": f"break of {_duration(length)}", "font": {"size": 11, "color": palette.SOFT}}
+        made.add_vline(at, line={"color": palette.SOFT, "dash": "dot", "width": 1.5}, annotation=said)
     made.update_layout(barmode="overlay", bargap=0.25)
     room = 0.01 * (end - begin) or 0.5
     made.update_xaxes(
@@ -94,20 +99,30 @@ def _numbers(bar: Bar) -> str:
 
 
 def _lanes(spells: list[Spell]) -> dict[str, list[Spell]]:
-    """Return the spells of each worker in order; where nobody told who worked, rows in which none overlap."""
-    named = all(s.worker for s in spells)
+    """Return the spells of each worker in order.
+
+    Who works on a trial is known when it has ended. A spell of nobody known is put where none overlaps, in a row of its own
+    if there is no room.
+    """
     lanes: dict[str, list[Spell]] = {}
-    free: list[float] = []
     for s in sorted(spells):
-        if named:
+        if s.worker:
             lanes.setdefault(s.worker, []).append(s)
-            continue
-        lane = next((i for i, since in enumerate(free) if since <= s.begin + 1e-6), len(free))
-        if lane == len(free):
-            free.append(0.0)
-        free[lane] = s.end
-        lanes.setdefault(f"{lane + 1}", []).append(s)
+    for s in sorted(spells):
+        if not s.worker:
+            lane = next((row for row in lanes.values() if _fits(row, s)), None)
+            if lane is None:
+                lane = lanes.setdefault(next(f"{i}" for i in itertools.count(1) if f"{i}" not in lanes), [])
+            insort(lane, s)
     return dict(sorted(lanes.items(), key=lambda item: (len(item[0]), item[0])))
+
+
+def _fits(row: list[Spell], s: Spell) -> bool:
+    """Return whether nobody worked in this row meanwhile."""
+    at = bisect(row, s)
+    before = row[at - 1] if at else None
+    free = before is None or (before.end <= s.begin + TOUCH and not before.open)
+    return free and (at == len(row) or (s.end <= row[at].begin + TOUCH and not s.open))
 
 
 def _covered(spells: list[Spell]) -> float:

@@ -11,7 +11,7 @@ import evohpo as eh
 from evohpo.analysis.plots import Plots
 from evohpo.analysis.plots.spells import spells_of
 from evohpo.errors import UsageError
-from tests.analysis.plots.studies import FLAT, large, stepwise
+from tests.analysis.plots.studies import FLAT, large, stepwise, trace
 
 
 def bars_of(figure):
@@ -59,6 +59,20 @@ def test_idle_time_is_what_no_bar_covers(tmp_path):
     assert "idle 30 &#37; of 10 seconds" in Plots(study).timeline().layout.title.subtitle.text
 
 
+def test_a_night_between_two_runs_is_not_idle_time(tmp_path):
+    study = eh.Study(FLAT, minimize="loss", optimizer="random", seed=1, store=tmp_path / "study.db")
+    for trial in study.ask(2):
+        study.tell(trial, 1.0, worker="w")
+    study.close()
+    with sqlite3.connect(tmp_path / "study.db") as db:
+        for kind, number, at in [("start", 0, 0.0), ("end", 0, 6.0), ("start", 1, 36006.0), ("end", 1, 36010.0)]:
+            db.execute("UPDATE events SET time = ? WHERE kind = ? AND number = ?", (1e9 + at, kind, number))
+    db.close()
+    figure = Plots(eh.load(tmp_path / "study.db")).timeline()
+    assert "idle 0 &#37; of 10 seconds" in figure.layout.title.subtitle.text
+    assert [a.text for a in figure.layout.annotations] == ["break of 10 hours"]
+
+
 def test_a_paused_trial_has_a_bar_a_spell(tmp_path):
     def objective(params):
         for _ in range(9):
@@ -103,6 +117,17 @@ def test_workers_that_nobody_named_get_rows_without_overlap(tmp_path):
     study.tell(b, 1.0)
     study.tell(c, 1.0)
     assert list(Plots(study).timeline().layout.yaxis.ticktext) == ["1", "2"]
+
+
+def test_a_running_trial_stands_in_the_row_of_a_worker_who_is_free(tmp_path):
+    study = eh.Study(FLAT, minimize="loss", optimizer="random", seed=1, store=tmp_path / "study.db")
+    a, b = study.ask(2)
+    study.tell(a, 1.0, worker="w1")
+    study.tell(b, 1.0, worker="w2")
+    study.ask(2)
+    figure = Plots(study).timeline()
+    assert list(figure.layout.yaxis.ticktext) == ["w1", "w2"]
+    assert sorted(trace(figure, "running").y) == [0, 1]
 
 
 # Family
