@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evohpo.callbacks.records import Head, Record, require, slug
 from evohpo.callbacks.writing import Writer, Written
-
-if TYPE_CHECKING:
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 STUDY = "study"  # the run of the study as a whole
 
@@ -37,7 +36,7 @@ class TensorBoardWriter(Writer):
 
     def _open(self, head: Head) -> Written:
         self._folder = self.directory / f"{slug(head.name)}-{slug(head.id)}"
-        self._files: dict[str, EventFileWriter] = {}
+        self._files: dict[str, Path] = {}  # by run, of this process
         self._kinds = head.kinds
         written = Written()
         for run in sorted(self._folder.glob("*/")):
@@ -61,29 +60,31 @@ class TensorBoardWriter(Writer):
         self._write(
             _run(record.number), record.step, [*_scalars(record.final), _facts(record.facts), _session_end(record)]
         )
-        self._leave(record.number)
-
-    def _leave(self, number: int) -> None:
-        if (file := self._files.pop(_run(number), None)) is not None:
-            file.close()
 
     def _point(self, ended: int, values: dict[str, float]) -> None:
         self._write(STUDY, ended, _scalars(values))
 
     def _close(self, facts: dict[str, str], whole: bool) -> None:  # noqa: ARG002 - as for the other services
         self._write(STUDY, 0, [_facts(facts)])
-        self._files.pop(STUDY).close()
 
     def _write(self, run: str, step: int, values: list[Any]) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        file = self._files.get(run)
-        if file is None:
-            file = self._files[run] = EventFileWriter(str(self._folder / run))
-        file.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
-        file.flush()
+        now = time.time()
+        events = [Event(wall_time=now, step=step, summary=Summary(value=values))]
+        if run not in self._files:
+            (self._folder / run).mkdir(parents=True, exist_ok=True)
+            # read in the order of names: after those of an earlier process, also within the same second
+            name = (
+                f"events.out.tfevents.{int(now):010d}.{time.time_ns() % 10**9:09d}.{socket.gethostname()}.{os.getpid()}"
+            )
+            self._files[run] = self._folder / run / name
+            events.insert(0, Event(wall_time=now, file_version="brain.Event:2"))
+        with self._files[run].open("ab") as file:  # and closed: hundreds of trials may be paused
+            for event in events:
+                RecordWriter(file).write(event.SerializeToString())
 
 
 def _run(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ class EventFiles:
     def read(self) -> bool:
         """Read what was written since the last time; return whether there was something."""
         news = False
-        for path in sorted(self.folder.rglob("*tfevents*")):  # names begin with the time: those of a resume come later
+        for path in sorted(self.folder.rglob("*tfevents*"), key=_age):
             if path not in self._files:
                 self._files[path] = self._loader(str(path))
             run = path.parent.relative_to(self.folder).as_posix()
@@ -92,6 +93,11 @@ class EventFiles:
             if (number := _scalar(value)) is not None:
                 series = self._series.setdefault((run, value.tag), {})
                 _merge(series, {event.step: (event.wall_time, number)})
+
+
+def _age(path: Path) -> tuple[list[int], str]:
+    """Return what puts older files first: the numbers in their names are the time, the process, and a counter."""
+    return [int(part) for part in re.findall("[0-9]+", path.name)], str(path)
 
 
 def _merge(series: Series, more: Mapping[int, tuple[float, float]]) -> None:
