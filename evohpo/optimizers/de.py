@@ -14,7 +14,7 @@ from evohpo.errors import UsageError
 from evohpo.optimizers.operators import Integers, at_least_one, no_worse, order, reflect, unordered, where
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
-from evohpo.optimizers.start import start
+from evohpo.optimizers.start import Newcomers, start
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -73,6 +73,7 @@ def de(
     mu_F, mu_CR = weight, crossover
 
     parents = yield from start(problem, rng, n)
+    newcomers = Newcomers(problem)
     while True:
         X, numbers = parents.X, parents.trials
         F = np.clip(mu_F + 0.1 * rng.standard_cauchy((n, 1)), 0.1, 1.0) if adapt else np.full((n, 1), weight)
@@ -94,7 +95,7 @@ def de(
         if adapt and success.any():  # JADE eqs. 8, 10, 11: Lehmer mean of F, arithmetic mean of CR
             mu_F = (1 - adapt) * mu_F + adapt * float((F[success] ** 2).sum() / F[success].sum())
             mu_CR = (1 - adapt) * mu_CR + adapt * float(CR[success].mean())
-        parents = where(success, told, parents)
+        parents = newcomers.settle(where(success, told, parents))
 
 
 def mix(mutants: Array, lead: Array, donor: Array, whole: np.ndarray, rng: np.random.Generator) -> Array:

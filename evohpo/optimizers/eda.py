@@ -13,7 +13,7 @@ import numpy as np
 from evohpo.optimizers.operators import bins, count, order, reflect, unordered
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
-from evohpo.optimizers.start import start
+from evohpo.optimizers.start import Newcomers, start
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -51,6 +51,7 @@ def eda(
     keep = max(1, count("selected", selected, population))
 
     pool = yield from start(problem, rng, population)
+    newcomers = Newcomers(problem)
     while True:
         best = pool.take(order(pool)[:keep])
         if keep > 1:
@@ -62,7 +63,7 @@ def eda(
         X = reflect(mean + np.maximum(std, floor) * rng.standard_normal((population, problem.dim)))
         X[:, tabled] = table.sample(rng.random((population, int(tabled.sum()))))
         told = yield Population(X, operator="umda")
-        pool = Results.concatenate([told, best])
+        pool = newcomers.join(Results.concatenate([told, best]))
 
 
 class _Table:

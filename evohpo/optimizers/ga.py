@@ -14,7 +14,7 @@ from evohpo.errors import UsageError
 from evohpo.optimizers import operators
 from evohpo.optimizers.protocol import Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
-from evohpo.optimizers.start import start
+from evohpo.optimizers.start import Newcomers, start
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,6 +63,7 @@ def ga(
     keep = operators.count("elites", elites, population)
 
     pool = yield from start(problem, rng, population)
+    newcomers = Newcomers(problem)
     while True:
         parents = pool.take(operators.order(pool)[:population])
         mating = operators.tournament(len(parents), 2 * pairs, tournament, rng)
@@ -80,4 +81,4 @@ def ga(
         family, how = operators.family(parents.trials, mating, crossed, f"{crossover}+polynomial", "polynomial")
 
         children = yield Population(X, parents=family[:population], operator=how[:population])
-        pool = Results.concatenate([children, parents.take(slice(keep))])
+        pool = newcomers.join(Results.concatenate([children, parents.take(slice(keep))]))

@@ -17,7 +17,7 @@ from evohpo.optimizers.de import mix
 from evohpo.optimizers.directions import subproblems
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
-from evohpo.optimizers.start import start
+from evohpo.optimizers.start import Newcomers, start
 from evohpo.trials.pareto import front
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def moead(
     whole, m = operators.unordered(problem.genes), problem.n_objectives
 
     parents = yield from start(problem, rng, population)
-    n = len(parents)
+    n, newcomers = len(parents), Newcomers(problem)
     task = _Subproblems(subproblems(n, m), decomposition, theta)
     near = task.neighborhoods(min(neighbors, n) if m > 1 else n)
     task.learn(parents)
@@ -98,7 +98,7 @@ def moead(
         )
         family = numbers[np.column_stack([np.arange(n), a, np.where(by_difference, b, a)])]
         how = np.where(by_difference, "de+polynomial", "sbx+polynomial").tolist()
-        told = yield Population(children, parents=family, operator=how)
+        told = newcomers.join((yield Population(children, parents=family, operator=how)))
         task.learn(Results.concatenate([parents, told]))
         parents = task.replace(parents, told, near, replaced, rng)
 

@@ -12,7 +12,7 @@ import numpy as np
 from evohpo.optimizers import operators
 from evohpo.optimizers.protocol import Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
-from evohpo.optimizers.start import start
+from evohpo.optimizers.start import Newcomers, start
 from evohpo.trials.pareto import crowding, domination_ranks
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def nsga2(
     pairs = (population + 1) // 2
 
     pool = yield from start(problem, rng, population)
+    newcomers = Newcomers(problem)
     while True:
         ranks = domination_ranks(pool.F, pool.violation)
         distance = crowding(pool.F, ranks)
@@ -57,4 +58,4 @@ def nsga2(
             parents, mating, population, problem.genes, rng, crossover_rate=crossover_rate, mutation_rate=mutation_rate,
             eta_crossover=eta_crossover, eta_mutation=eta_mutation,
         )  # fmt: skip
-        pool = Results.concatenate([parents, children])
+        pool = newcomers.join(Results.concatenate([parents, children]))

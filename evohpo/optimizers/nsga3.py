@@ -14,7 +14,7 @@ from evohpo.optimizers import operators
 from evohpo.optimizers.directions import directions
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
-from evohpo.optimizers.start import start
+from evohpo.optimizers.start import Newcomers, start
 from evohpo.trials.pareto import domination_ranks
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def nsga3(
     """
     pairs = (population + 1) // 2
     pool = yield from start(problem, rng, population)
+    newcomers = Newcomers(problem)
     niches = _Niches(directions(population, problem.n_objectives))
     while True:
         parents = pool.take(niches.survivors(pool, population, rng))
@@ -60,7 +61,7 @@ def nsga3(
             parents, mating, population, problem.genes, rng, crossover_rate=crossover_rate, mutation_rate=mutation_rate,
             eta_crossover=eta_crossover, eta_mutation=eta_mutation,
         )  # fmt: skip
-        pool = Results.concatenate([parents, children])
+        pool = newcomers.join(Results.concatenate([parents, children]))
 
 
 def _pick(parents: Results, k: int, rng: np.random.Generator) -> Integers:

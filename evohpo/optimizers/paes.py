@@ -13,7 +13,7 @@ from evohpo.errors import UsageError
 from evohpo.optimizers.operators import Integers, mutate
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
-from evohpo.optimizers.start import start
+from evohpo.optimizers.start import Newcomers, start
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -56,6 +56,7 @@ def paes(
     rate = 1.0 / max(problem.dim, 1) if mutation_rate is None else mutation_rate
 
     told = yield from start(problem, rng, population)
+    newcomers = Newcomers(problem)
     archive = told.take(slice(0))
     while True:
         for i, u in enumerate(rng.random(len(told))):
@@ -66,7 +67,7 @@ def paes(
         X = archive.X[chosen]
         etas = np.where(rng.random(population) < 0.5, eta_mutation, eta_mutation / 4.0)
         mutate(X, problem.genes, rate, etas, rng, cut=True)
-        told = yield Population(X, parents=archive.trials[chosen, None], operator="polynomial")
+        told = newcomers.join((yield Population(X, parents=archive.trials[chosen, None], operator="polynomial")))
 
 
 def _admit(archive: Results, candidate: Results, size: int, divisions: int, u: float) -> Results:

@@ -14,7 +14,7 @@ from evohpo.errors import UsageError
 from evohpo.optimizers.operators import Integers, no_worse, order, reflect, unordered, where
 from evohpo.optimizers.protocol import Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
-from evohpo.optimizers.start import start
+from evohpo.optimizers.start import Newcomers, start
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,6 +63,7 @@ def pso(
     size = n if topology == "global" else min(neighborhood_size, n)
 
     best = yield from start(problem, rng, n)
+    newcomers = Newcomers(problem)
     X, here = best.X, best.trials
     V = rng.uniform(-1.0, 1.0, (n, dim)) * max_velocity
     while True:
@@ -83,7 +84,7 @@ def pso(
         family = np.column_stack([here, best.trials, best.trials[lead]])
         told = yield Population(X, parents=family, operator="flight")
         here = told.trials
-        best = where(no_worse(told, best), told, best)
+        best = newcomers.settle(where(no_worse(told, best), told, best))
 
 
 def _leaders(best_first: Integers, size: int) -> Integers:

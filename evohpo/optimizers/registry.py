@@ -33,6 +33,7 @@ BUILT_IN = {
     "random": "random", "sobol": "sobol", "grid": "grid", "ga": "ga", "ga-steady": "steady", "de": "de",
     "de-steady": "steady", "pso": "pso", "cmaes": "cmaes", "es": "cmaes", "paes": "paes", "nsga2": "nsga2", "sa": "sa",
     "nsga3": "nsga3", "moead": "moead", "mo-cmaes": "mocmaes", "eda": "eda", "dehb": "dehb", "pbt": "pbt",
+    "islands": "islands",
     **{f"inspyred.{name}": "inspyred" for name in ("ga", "es", "sa", "dea", "eda", "pso", "aco", "nsga2", "paes")},
 }  # fmt: skip
 ADAPTERS = {"inspyred": "evohpo.optimizers.inspyred:adapt"}
@@ -285,9 +286,13 @@ def resolve(spec: Any, n_objectives: int = 1) -> Resolved:
     if not forms.form(entry.target):
         raise UsageError(f"optimizer={target!r}: {ACCEPTED}")
     forms.check(entry.target, wanted.options, entry.name)
+    # what is made of other optimizers declares what those need
+    traits = entry.traits
+    if hasattr(entry.target, "traits_with"):
+        traits = entry.target.traits_with(traits, wanted.options)
     live = not named and not isinstance(target, (type, FunctionType, functools.partial))
     return Resolved(
-        entry.name, target if adapter else entry.target, entry.traits, wanted.options, wanted.repaired,
+        entry.name, target if adapter else entry.target, traits, wanted.options, wanted.repaired,
         _fingerprint(entry), named, live, adapter, entry.notes,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ import numpy as np
 from evohpo.optimizers.operators import Integers, mutate, order, where
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
-from evohpo.optimizers.start import start
+from evohpo.optimizers.start import Newcomers, start
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,6 +55,7 @@ def sa(
     rate = 1.0 / max(problem.dim, 1)
 
     chains = yield from start(problem, rng, population)
+    newcomers = Newcomers(problem)
     memory, move = chains, 0
     while True:
         progress = min(1.0, move / moves)
@@ -66,7 +67,7 @@ def sa(
         memory = _recent(Results.concatenate([memory, told]))
         rise = _height(told, memory) - _height(chains, memory)
         accepted = rng.random(len(chains)) < np.exp(-np.maximum(rise, 0.0) / temperature)
-        chains, move = where(accepted, told, chains), move + 1
+        chains, move = newcomers.settle(where(accepted, told, chains)), move + 1
         chains = chains.take(_exchange(order(chains)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evohpo.errors import UsageError
-from evohpo.optimizers.operators import order
+from evohpo.optimizers.operators import no_worse, order
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 
 if TYPE_CHECKING:
@@ -38,3 +38,39 @@ def start(problem: Problem, rng: np.random.Generator, n: int) -> Generator[Popul
         return told
     both = Results.concatenate([told, problem.known])
     return both.take(order(both)[: len(told)])
+
+
+class Newcomers:
+    """Points that became known since the last look, though nobody asked for them here: immigrants, results attached.
+
+    An algorithm looks once a generation, and lets them compete: with `join` where the best of a pool survive, with
+    `settle` where everybody has a place.
+
+    Args:
+        problem: the task; what it knows by now is no news.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem, self._seen = problem, len(problem.known)
+
+    def _look(self) -> Results:
+        known, seen = self._problem.known, self._seen
+        self._seen = len(known)
+        return known.take(slice(seen, None))
+
+    def join(self, pool: Results) -> Results:
+        """Return `pool` with the newcomers behind its rows."""
+        new = self._look()
+        return Results.concatenate([pool, new]) if len(new) else pool
+
+    def settle(self, members: Results) -> Results:
+        """Return single-objective `members` with the best newcomers in the places of the worst, if they are no worse."""
+        new = self._look()
+        if not len(new):
+            return members
+        k = min(len(new), len(members))
+        guests, places = order(new)[:k], order(members)[::-1][:k]
+        better = no_worse(new.take(guests), members.take(places))
+        source = np.arange(len(members))
+        source[places[better]] = len(members) + guests[better]
+        return Results.concatenate([members, new]).take(source)

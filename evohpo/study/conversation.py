@@ -277,9 +277,9 @@ class Conversation:
         return trial.x
 
     def _new_fitness(self) -> Fitness:
-        traits = self.resolved.traits if self.resolved is not None else Traits()
-        single = traits.objectives == "single"
-        return Fitness(self.settings.goals, single, traits.constraints, self._seeds.weights, traits.fidelity)
+        traits, goals = self.resolved.traits if self.resolved is not None else Traits(), self.settings.goals
+        counts, single = (len(goals.objectives), len(goals.constraints)), traits.objectives == "single"
+        return Fitness(*counts, single, traits.constraints, self._seeds.weights, traits.fidelity)
 
     def _guard(self, call: str, function: Callable[..., Any], argument: Any) -> Any:
         try:

@@ -133,7 +133,8 @@ def describe(resolved: Resolved) -> dict[str, Any]:
         try:
             options[name] = json.loads(json.dumps(value))
         except TypeError:
-            options[name], plain = f"<{type(value).__name__}>", False
+            shown = json.dumps(value, default=lambda foreign: f"<{type(foreign).__name__}>", skipkeys=True)
+            options[name], plain = json.loads(shown), False
     return {
         "name": resolved.name, "options": options, "repaired": resolved.repaired, "origin": resolved.origin,
         "rebuildable": resolved.rebuildable and plain,

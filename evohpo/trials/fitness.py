@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evohpo.trials.goals import Goals
-
 FAR = 1e30  # behind every real fitness, yet finite: foreign code rarely survives infinity
 EPOCH = 4  # generations that share one weight vector: long enough to make progress, short enough to cover the front
 
@@ -49,7 +47,8 @@ class Fitness:
     Everything depends only on the order of trials, not on how they were batched, so replay gives the same numbers.
 
     Args:
-        goals: objectives and constraints.
+        objectives: how many there are.
+        constraints: how many outcome constraints there are.
         scalar: several objectives become one.
         constrained: the optimizer looks at violations itself.
         seed: of the weights.
@@ -57,10 +56,11 @@ class Fitness:
     """
 
     def __init__(
-        self, goals: Goals, scalar: bool, constrained: bool, seed: np.random.SeedSequence, levelled: bool = False
-    ) -> None:
-        self.m = len(goals.objectives)
-        self.constraints = bool(goals.constraints)
+        self, objectives: int, constraints: int, scalar: bool, constrained: bool, seed: np.random.SeedSequence,
+        levelled: bool = False,
+    ) -> None:  # fmt: skip
+        self.m = objectives
+        self.constraints = constraints > 0
         self.scalarise = scalar and self.m > 1
         self.penalise = self.constraints and not constrained
         self._seed = seed

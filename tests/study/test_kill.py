@@ -18,7 +18,7 @@ import evohpo as eh
 from tests.conftest import untimed
 from tests.study import victim
 
-OPTIMIZERS = ["ga", "de", "pso", "inspyred.pso", "users-own", "ga+hyperband"]
+OPTIMIZERS = ["ga", "de", "pso", "inspyred.pso", "users-own", "ga+hyperband", "islands"]
 ROOT = Path(__file__).parents[2]
 
 
