@@ -22,6 +22,7 @@ _HOMES = {
     ],
     "trials": ["Trial", "Status", "Goals"],
     "optimizers": ["optimizer", "use", "available_optimizers", "Optimizer", "Population", "Problem", "Results"],
+    "optimizers.islands": ["Islands"],
     "optimizers.pbt": ["PBT"],
     "pruners": [
         "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from evohpo.optimizers import available_optimizers as available_optimizers
     from evohpo.optimizers import optimizer as optimizer
     from evohpo.optimizers import use as use
+    from evohpo.optimizers.islands import Islands as Islands
     from evohpo.optimizers.pbt import PBT as PBT
     from evohpo.pruners import ASHA as ASHA
     from evohpo.pruners import PASHA as PASHA
