@@ -201,7 +201,7 @@ class Sender:
     def __init__(self, name: str) -> None:
         self.error: Exception | None = None
         self._calls: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None] = SimpleQueue()
-        self._made = 0
+        self._made, self._given_up = 0, False
         self._thread = threading.Thread(target=self._run, name=f"evohpo {name}", daemon=True)
         self._thread.start()
 
@@ -217,11 +217,12 @@ class Sender:
             made = self._made
             self._thread.join(patience)
             if self._thread.is_alive() and self._made == made:
+                self._given_up = True
                 return False
         return True
 
     def _run(self) -> None:
-        while self.error is None and (sent := self._calls.get()) is not None:
+        while not self._given_up and self.error is None and (sent := self._calls.get()) is not None:
             call, arguments = sent
             try:
                 call(*arguments)

@@ -288,6 +288,28 @@ def test_output_into_a_pipe_is_refused_and_the_process_ended(tmp_path):
     assert process.returncode == -9
 
 
+def test_paused_trainings_stand_still_go_on_and_are_gone_in_the_end(tmp_path):
+    script = tmp_path / "training.py"
+    script.write_text(TRAINING)
+    logs = eh.TensorBoard(tmp_path / "{number}", {"val_acc": "last"}, poll=0.02)
+
+    def train(params, ctx):
+        arguments = [tmp_path / str(ctx.number), params["x"], 4, 0.05]
+        process = subprocess.Popen([sys.executable, str(script), *map(str, arguments)])
+        return (yield from logs.follow(ctx, process))
+
+    study = eh.tune(
+        train, {"x": eh.Continuous(-1, 1)}, maximize="val_acc", optimizer="random", trials=4, workers=2, seed=1,
+        pruner=eh.ASHA(max_steps=4, eta=2, kind="promotion"), progress=False,
+    )  # fmt: skip
+    resumed = {t.resumed for t in study.trials}
+    assert "suspended" in resumed <= {"", "suspended"}
+    assert {t.steps for t in study.trials} > {4}
+    pids = [int(pid) for path in tmp_path.glob("*.pids") for pid in path.read_text().split()]
+    assert len(pids) == 8  # none was started again
+    assert not any(alive(pid) for pid in pids)
+
+
 def test_asha_stops_trainings_in_processes_of_their_own_and_leaves_none_behind(tmp_path):
     script = tmp_path / "training.py"
     script.write_text(TRAINING)

@@ -217,6 +217,32 @@ def test_callbacks_hear_of_every_trial_that_ended(aws, job):
     assert sorted(heard) == [(n, "completed") for n in range(4)]
 
 
+def test_callbacks_that_want_to_hear_of_starts_and_of_the_end_too(aws, job):
+    heard = []
+
+    class Hears:
+        def begin(self, study):
+            heard.append("begin")
+
+        def started(self, study, trial):
+            heard.append(("started", trial.number))
+
+        def ended(self, study, trial):
+            assert ("started", trial.number) in heard
+            heard.append(("ended", trial.number))
+
+        def finish(self, study):
+            heard.append("finish")
+
+    search(job, callbacks=[Hears()])
+    assert (heard[0], heard[-1]) == ("begin", "finish")
+    assert sorted(heard[1:-1]) == [(event, n) for event in ("ended", "started") for n in range(4)]
+    jobs = len(aws.jobs.started)
+    with pytest.raises(UsageError, match="begin, started, reported"):
+        search(job, callbacks=[object()])
+    assert len(aws.jobs.started) == jobs
+
+
 # ---- failures and ends
 
 
