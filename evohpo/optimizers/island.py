@@ -76,8 +76,8 @@ class Island:
         encoding = member.traits.encoding or Real()
         self.codec, self._matrix = encoding.bind(problem.space), not isinstance(encoding, Configs)
         self.ended, self.visitors = False, set[int]()
-        self._fidelity, self._repaired = member.traits.fidelity, member.repaired
-        self._last = problem.max_steps if levelled and not self._fidelity else None
+        self._fidelity, self._repaired, self._levelled = member.traits.fidelity, member.repaired, levelled
+        self._last = problem.max_steps if levelled and not self._fidelity else None  # what ends before it was ended
         single = member.traits.objectives == "single"
         weights, streams = rng.bit_generator.seed_seq.spawn(2)  # type: ignore[attr-defined]
         self._fitness = Fitness(
@@ -115,20 +115,23 @@ class Island:
 
     # ---- proposals
 
-    def next(self) -> Row | None:
-        """Return the next individual; None while the algorithm waits, and when it has ended."""
+    def next(self, n: int) -> Row | None:
+        """Return the next individual of at best `n`; None while the algorithm waits, and when it has ended."""
         if not self._queue and not self.ended:
-            answer = self._optimizer.ask(1)
+            generation, answer = self.generations, self._optimizer.ask(n)
             self.ended = answer is None
-            if answer is not None and len(population := _as_population(answer)):
+            population = (
+                answer if isinstance(answer, Population) else Population(np.empty((0, 0)) if answer is None else answer)
+            )
+            if len(population.X):
                 self._steady |= bool(self._out)
-                self._enqueue(*population)
+                self._enqueue(population, generation)
                 self._release()
         return self._queue.popleft() if self._queue else None
 
-    def _enqueue(self, given: Population, k: int) -> None:
+    def _enqueue(self, given: Population, generation: int) -> None:
         X: Any = given.X
-        configs = X
+        configs, k = X, len(X)
         if self._matrix:
             X = self.codec.repair(X)[0]
             X = self.codec.snap(X) if self._repaired else X
@@ -137,7 +140,7 @@ class Island:
         operator = given.operator or ""
         for i in range(k):
             row = Row(
-                self._serial, X[i], configs[i], None if given.keys is None else given.keys[i], self.generations,
+                self._serial, X[i], configs[i], None if given.keys is None else given.keys[i], generation,
                 tuple(parents[i]), operator if isinstance(operator, str) else operator[i],
                 0 if given.steps is None else int(given.steps[i]), -1 if given.heirs is None else int(given.heirs[i]),
             )  # fmt: skip
@@ -211,20 +214,14 @@ class Island:
         self._optimizer.tell(replace(results, X=X, F=F, violation=violation, numbers=numbers, keys=keys))
 
     def best(self) -> Results:
-        """Return the best of its own individuals, best first, at most `size`; of several steps only those of the last."""
+        """Return the best of its own individuals, best first, at most `size`; where steps tell, of those that came furthest."""
         if not self._own:
             return Results.none(0, 1)
         known = Results.concatenate(self._own)
-        if self._fidelity:
+        if self._levelled:
             known = known.take(known.steps == known.steps.max())
         self._own = [known.take(order(known)[: self.size])]
         return self._own[0]
-
-
-def _as_population(answer: Any) -> tuple[Population, int] | tuple[()]:
-    """Return what an algorithm answered and its size, nothing where there is no row."""
-    population = answer if isinstance(answer, Population) else Population(answer)
-    return (population, len(population.X)) if len(population.X) else ()
 
 
 def _population(member: Resolved, problem: Problem, share: int) -> int | None:

@@ -108,7 +108,7 @@ class Archipelago:
         turn, given, stuck = self.turn, self.given, 0
         while len(rows) < n and stuck < len(self.islands):
             island = self.islands[turn]
-            row = island.next() if given < island.size else None
+            row = island.next(min(n - len(rows), island.size - given)) if given < island.size else None
             if row is not None:
                 rows.append((turn, row))
                 given += 1
@@ -139,9 +139,9 @@ class Archipelago:
                     island.receive(results.take([i]), own=trial in self.home)
         for number in sorted(rows):
             self.islands[number].tell(serials[number], results.take(rows[number]))
-        for number, island in enumerate(self.islands):
-            if island.generations >= self.due[number]:
-                self.due[number] = island.generations + self.every
+        for number in sorted(rows):
+            if (over := self.islands[number].generations) >= self.due[number]:
+                self.due[number] = over + self.every
                 self._migrate(number)
 
     def _migrate(self, number: int) -> None:
