@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FORMAT = "~g"  # 0.001 and 100000, but 1e-7 and 1e+6
 SHORT = 1e-4  # below it 1e-5 is easier to read than 0.00001
+ROOMY = 1000  # letters: no need to save any
 TICKS = 12  # labels of categories, at most
 DECADES = 2.0  # orders of magnitude that the middle eight tenths of a positive metric span, for a log axis
 FAR = 10.0  # so many times the middle nine tenths' range beyond them is far out
@@ -51,7 +52,11 @@ class Axis:
     span: tuple[float, float]
     room: float = 0.0
 
-    def layout(self, titled: bool = True, longest: int = 40, most: int = 7, letters: int = 1000) -> dict[str, Any]:
+    def scaled(self, positions: Floats) -> Floats:
+        """Return positions as they are laid out: the exponents of ten on a log axis."""
+        return np.log10(positions) if self.log else positions
+
+    def layout(self, titled: bool = True, longest: int = 40, most: int = 7, letters: int = ROOMY) -> dict[str, Any]:
         """Return what plotly has to know of it.
 
         Args:
@@ -69,6 +74,7 @@ class Axis:
         if ticks is not None:
             ticks = _thinned(*ticks, letters)
             made |= {"tickmode": "array", "tickvals": ticks[0], "ticktext": ticks[1]}
+            made |= {"tickangle": 0} if letters < ROOMY else {}
         else:
             made |= {"tickformat": FORMAT, "nticks": self._labels(high - low + 2 * pad, most) if self.log else most}
         return made
@@ -201,3 +207,30 @@ def beyond(count: int) -> str:
     if not count:
         return ""
     return f"{count} far-out value{' is' if count == 1 else 's are'} out of view: double-click to see all."
+
+
+def ticks(axis: Axis) -> tuple[list[float], list[str]]:
+    """Return positions, on a log axis as exponents of ten, and their labels."""
+    if axis.ticks is not None:
+        return axis.ticks
+    low, high = axis.span
+    if axis.log:
+        first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+        step = max(1, -(-(last - first) // 6))
+        values = [10.0**e for e in range(first, last + 1, step)]
+        if len(values) < 2:
+            values = [low, (low * high) ** 0.5, high]
+        return [math.log10(v) for v in values], [number(v, 3) for v in values]
+    values = _round_values(low, high)
+    return values, [number(v, 6) for v in values]
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """Return about five round numbers in a range."""
+    if high <= low:
+        return [low]
+    raw = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * f for f in (1, 2, 2.5, 5, 10) if power * f >= raw)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{i * step:.12g}") for i in range(first, last + 1)]

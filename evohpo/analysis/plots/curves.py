@@ -9,7 +9,7 @@ import numpy as np
 from evohpo.analysis.data import direction_of
 from evohpo.analysis.plots import palette
 from evohpo.analysis.plots.axes import beyond, metric_axis
-from evohpo.analysis.plots.frame import figure, graph_objects, text
+from evohpo.analysis.plots.frame import even, figure, graph_objects, text
 from evohpo.analysis.plots.hover import hover_of
 from evohpo.errors import UnknownName, UsageError
 from evohpo.trials.goals import as_number
@@ -50,7 +50,9 @@ def curves(study: Study, metric: str | None = None) -> Any:
     for t, line in shown:
         if best is not None and t is best:
             made.add_trace(_highlighted(best, line, metric))
-    made.update_xaxes(title={"text": "step"}, tickformat="~g", rangemode="tozero")
+    last = max(float(line[0][-1]) for _, line in shown)
+    whole = {"dtick": 1} if last <= 10 else {}
+    made.update_xaxes(title={"text": "step"}, tickformat="~g", rangemode="tozero", **whole)
     made.update_yaxes(axis.layout())
     return made
 
@@ -73,7 +75,7 @@ def _line(trial: Trial, metric: str) -> tuple[Floats, Floats]:
     known = [(step, as_number(metrics.get(metric))) for step, metrics in trial.reports or ()]
     rows = np.array([(s, v) for s, v in known if v is not None and np.isfinite(v)], float).reshape(-1, 2)
     if len(rows) > STEPS:
-        rows = rows[np.linspace(0, len(rows) - 1, STEPS).round().astype(int)]
+        rows = even(rows, STEPS)
     return rows[:, 0], np.clip(rows[:, 1], -1e100, 1e100)
 
 
@@ -94,7 +96,7 @@ def _thinned(every: list[Any], direction: int) -> list[Any]:
     last = np.array([line[1][-1] for _, line in every])
     best = np.argsort((direction or 1) * last, kind="stable")[:BEST]
     others = np.setdiff1d(np.arange(len(every)), best)
-    kept = np.concatenate([best, others[np.linspace(0, len(others) - 1, LINES - BEST).astype(int)]])
+    kept = np.concatenate([best, even(others, LINES - BEST)])
     return [every[i] for i in np.sort(kept)]
 
 

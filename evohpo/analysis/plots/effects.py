@@ -8,11 +8,11 @@ import numpy as np
 
 from evohpo.analysis.data import direction_of, measured, metric_of
 from evohpo.analysis.plots import palette
-from evohpo.analysis.plots.axes import Axis, axis_of, metric_axis
-from evohpo.analysis.plots.frame import figure, graph_objects, number, text
+from evohpo.analysis.plots.axes import Axis, axis_of, metric_axis, ticks
+from evohpo.analysis.plots.frame import even, figure, graph_objects, number, text
 from evohpo.analysis.plots.front import symbol_of
 from evohpo.analysis.plots.hover import hover_of
-from evohpo.analysis.plots.parallel import ticks
+from evohpo.analysis.plots.shades import shades
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evohpo.trials.trial import Trial
 
 POINTS = 1500  # trials shown over a surface
+FEW = 0.005  # a share below is none
 PAIRS = 12  # parameters whose interactions are shown
 
 
@@ -67,7 +68,7 @@ def _rug(x: Floats, listed: bool, layout: dict[str, Any], log: bool) -> Any:
     """Return a mark a trial at the lower edge: where there are none, the model guesses."""
     x = x[np.isfinite(x)]
     if len(x) > POINTS:
-        x = np.sort(x)[np.linspace(0, len(x) - 1, POINTS).astype(int)]
+        x = even(np.sort(x), POINTS)
     if listed:
         x = x + 0.5 * ((np.arange(len(x)) * 0.618034) % 1 - 0.5)
     foot = layout["range"][0]
@@ -88,9 +89,8 @@ def contour(study: Study, a: str, b: str, metric: str | None = None) -> Any:
     x, y = across.positions(values_a), up.positions(values_b)
     direction = direction_of(study, metric)
     axis, _ = metric_axis(metric, mean.ravel())
-    z = np.log10(mean) if axis.log else mean
+    z = axis.scaled(mean)
     at, labels = ticks(axis)
-    scale = palette.WORSE_TO_BETTER[::-1] if direction > 0 else palette.WORSE_TO_BETTER
     bar = {"title": {"text": text(metric, 16), "side": "top"}, "thickness": 12, "outlinewidth": 0}
     if axis.log:
         bar |= {"tickvals": at, "ticktext": labels}
@@ -103,7 +103,7 @@ def contour(study: Study, a: str, b: str, metric: str | None = None) -> Any:
         for q, row in zip(values_b, mean, strict=True)
     ]
     shared = {
-        "z": z, "colorscale": scale, "colorbar": bar, "customdata": said, "hoverongaps": False,
+        "z": z, "colorscale": shades(direction), "colorbar": bar, "customdata": said, "hoverongaps": False,
         "hovertemplate": f"{text(a)} = %{{customdata[0]}}<br>{text(b)} = %{{customdata[1]}}<br>"
                          f"{text(metric)} = %{{customdata[2]}}, predicted<extra></extra>",
     }  # fmt: skip
@@ -126,14 +126,15 @@ def _over(study: Study, across: Any, up: Any, metric: str) -> Any:
     p, q = across.of(trials), up.of(trials)
     rows = np.flatnonzero(np.isfinite(p) & np.isfinite(q))
     if len(rows) > POINTS:
-        rows = rows[np.linspace(0, len(rows) - 1, POINTS).astype(int)]
+        rows = even(rows, POINTS)
     there: list[Trial] = [trials[i] for i in rows]
     hover = hover_of(study, there)
     shift = np.array([(t.number * 0.618034) % 1 - 0.5 for t in there])
     return graph_objects().Scatter(
         x=p[rows] + (0.5 * shift if across.listed else 0), y=q[rows] + (0.5 * shift[::-1] if up.listed else 0),
         mode="markers", customdata=hover.rows(there), hovertemplate=hover.template,
-        marker={"size": 6 if len(there) <= 300 else 4, "color": palette.INK, "opacity": 0.75,
+        marker={"size": 6 if len(there) <= 300 else 4, "color": palette.INK,
+                "opacity": 0.75 if len(there) <= 300 else 0.5,
                 "symbol": [symbol_of(t) for t in there], "line": {"width": 1, "color": "white"}},
     )  # fmt: skip
 
@@ -165,10 +166,11 @@ def interactions(study: Study, metric: str | None = None) -> Any:
             z[high, low], h[high, low] = strength, friedman
     top = frame.iloc[0]
     name = text(frame.attrs["metric"])
-    strongest = f"{text(top['a'], 24)} and {text(top['b'], 24)}, {100 * top['strength']:.0f} &#37;"
-    subtitle = (
-        f"Share of the variation of what a {_model(frame)} predicts that only both together explain, most: {strongest}."
+    share = top["strength"]
+    most = (
+        f"most {text(top['a'], 24)} and {text(top['b'], 24)}, {100 * share:.0f} &#37;" if share >= FEW else "hardly any"
     )
+    subtitle = f"Share of the variation of what a {_model(frame)} predicts that only both together explain: {most}."
     if every > PAIRS:
         subtitle += f" Shown are {PAIRS} of {every} parameters, those in the strongest pairs."
     made, go = figure(f"Interactions in {name}", subtitle, max(280, 60 + 34 * n)), graph_objects()

@@ -6,12 +6,14 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from evohpo.analysis.plots import palette
 from evohpo.analysis.report.rows import shortened
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from numpy.typing import NDArray
 
 LONGEST = 40  # characters of a name on an axis
 LETTERS = 78  # of a line below the title: as many as fit a figure 640 pixels wide
@@ -110,15 +112,15 @@ def order_bar(last: int, title: str = "trial") -> dict[str, Any]:
     return {"colorscale": palette.ORDER, "cmin": 0, "cmax": max(last, 1), "colorbar": bar}
 
 
-def listed(names: Iterable[Any], most: int = 3) -> str:
-    """Return names as escaped text, the first few of many.
+def even(values: NDArray[Any], most: int) -> NDArray[Any]:
+    """Return at most so many of the values, evenly chosen, the first and the last among them.
 
-    >>> listed(["a", "b", "c", "d"])
-    'a, b, c and 1 more'
+    >>> import numpy as np
+    >>> even(np.arange(100), 4).tolist()
+    [0, 33, 66, 99]
     """
-    names = [text(name) for name in names]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    n = len(values)
+    return values if n <= most else values[np.linspace(0, n - 1, most).round().astype(int)]
 
 
 def _template() -> dict[str, Any]:

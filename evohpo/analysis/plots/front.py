@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from evohpo.trials.trial import Trial
 
 MOST = 4  # objectives whose pairs are shown
-NAMED = 12  # members of a front that carry their numbers
 
 
 def front(study: Study, x: str | None = None, y: str | None = None) -> Any:

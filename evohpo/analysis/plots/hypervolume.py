@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evohpo.analysis.plots import palette
-from evohpo.analysis.plots.frame import figure, graph_objects, number, text
+from evohpo.analysis.plots.frame import even, figure, graph_objects, number, text
 from evohpo.errors import UsageError
 from evohpo.trials import pareto
 
@@ -36,7 +36,7 @@ def hypervolume(study: Study) -> Any:
     volumes = [*volumes, volumes[-1]]
     known = study.goals.thresholds
     named = ", ".join(
-        f"{text(m, 24)} = {number(v)}{' (threshold)' if m in known else ''}" for m, v in reference.items()
+        f"{text(m, 24)}\u00a0=\u00a0{number(v)}{' (threshold)' if m in known else ''}" for m, v in reference.items()
     )
     worst = "" if all(m in known for m in reference) else " Where there is no threshold: the worst feasible value."
     subtitle = f"Volume between the front and the reference point {named}.{worst}"
@@ -44,14 +44,16 @@ def hypervolume(study: Study) -> Any:
     made.add_trace(
         graph_objects().Scatter(
             x=at, y=volumes, mode="lines", line={"color": palette.BLUE, "width": 2.5, "shape": "hv"},
-            fill="tozeroy", fillcolor="rgba(0,114,178,0.10)",
             hovertemplate="up to trial %{x}<br>hypervolume %{y:.5~g}<extra></extra>",
         )
     )  # fmt: skip
     last = len(study.trials) - 1
     made.update_xaxes(title={"text": "trial"}, tickformat="~g", range=[-0.02 * last - 0.5, 1.02 * last + 0.5])
-    top = volumes[-1] if volumes[-1] > 0 else 1.0
-    made.update_yaxes(title={"text": "hypervolume"}, tickformat="~g", range=[0, 1.06 * top])
+    low, high = volumes[0], volumes[-1]
+    room = (high - low) or high or 1.0
+    made.update_yaxes(
+        title={"text": "hypervolume"}, tickformat="~g", range=[max(0, low - 0.1 * room), high + 0.08 * room]
+    )
     return made
 
 
@@ -106,5 +108,5 @@ def _space(F: Floats, reference: Floats) -> tuple[list[int], list[float]]:
             fronts[i] = members
     rows = list(fronts)
     if len(rows) > MEASURED:
-        rows = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, MEASURED).round().astype(int))]
+        rows = even(np.array(rows), MEASURED).tolist()
     return rows, [pareto.hypervolume(fronts[i], reference) for i in rows]

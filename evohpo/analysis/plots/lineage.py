@@ -11,7 +11,7 @@ from evohpo.analysis.plots import palette
 from evohpo.analysis.plots.axes import metric_axis, values_of
 from evohpo.analysis.plots.frame import figure, graph_objects, text
 from evohpo.analysis.plots.hover import hover_of
-from evohpo.analysis.plots.parallel import colours
+from evohpo.analysis.plots.shades import shaded
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def lineage(study: Study, trial: Trial | int | None = None) -> Any:
         made.add_trace(_edges(study, links, levels, x, operator, palette.SERIES[i % len(palette.SERIES)]))
     hover = hover_of(study, trials)
     numbered = len(trials) <= NUMBERED
-    look = colours(axis, y, direction_of(study, metric), text(metric, 16))
+    look = shaded(axis, y, direction_of(study, metric), text(metric, 16))
     missing = ~np.isfinite(look["color"])
     shade = np.where(missing, look["cmin"], look["color"])
     labels = [str(t.number) if numbered or t.number == root else "" for t in trials]

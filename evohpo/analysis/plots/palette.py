@@ -27,7 +27,6 @@ WORSE_TO_BETTER = [
     "#1b6ca8",
     "#08406f",
 ]  # of a metric, the better the darker
-NEUTRAL = WORSE_TO_BETTER  # of a metric that is no objective, the larger the darker
 
 
 class Look(NamedTuple):

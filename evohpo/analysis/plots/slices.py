@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PANELS = 12  # parameters, unless named
 POINTS = 12_000  # in all panels together whose boxes tell everything
-LETTERS = 26  # of all labels below a narrow panel
+LETTERS = 18  # of all labels below a narrow panel
 JITTER = 0.5  # of the room between two categories
 GOLDEN = 0.6180339887498949  # its multiples spread evenly over [0, 1), whatever their number
 

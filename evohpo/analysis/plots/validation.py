@@ -8,7 +8,7 @@ import numpy as np
 
 from evohpo.analysis.plots import palette
 from evohpo.analysis.plots.axes import beyond, metric_axis
-from evohpo.analysis.plots.frame import figure, graph_objects, number, text
+from evohpo.analysis.plots.frame import even, figure, graph_objects, number, text
 from evohpo.analysis.plots.hover import hover_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def cross_validation(study: Study, metric: str | None = None) -> Any:
     frame = validation_of(study, metric)
     facts, every = frame.attrs, len(frame)
     if every > POINTS:
-        frame = frame.iloc[np.linspace(0, every - 1, POINTS).astype(int)]
+        frame = frame.iloc[even(np.arange(every), POINTS)]
     observed, predicted = frame["observed"].to_numpy(float), frame["predicted"].to_numpy(float)
     low, high = frame["low"].to_numpy(float), frame["high"].to_numpy(float)
     axis, far = metric_axis(facts["metric"], np.concatenate([observed, predicted]))

@@ -170,7 +170,7 @@ def test_hypervolume_of_three_objectives_ends_at_the_studys(three_study):
     assert figure.data[0].y[-1] == pytest.approx(three_study.hypervolume(), rel=1e-6)
     assert (np.diff(figure.data[0].y) >= 0).all()
     for metric, value in three_study.reference.items():
-        assert f"{metric} = {value:.4g}" in figure.layout.title.subtitle.text.replace("<br>", " ")
+        assert f"{metric}\u00a0=\u00a0{value:.4g}" in figure.layout.title.subtitle.text
 
 
 # Slices and parallel coordinates
@@ -222,6 +222,14 @@ def test_a_parameter_that_does_not_apply_has_a_place_of_its_own(mixed_study):
     there = ["momentum" in t.params for t in mixed_study.trials]
     np.testing.assert_array_equal(np.array(momentum["values"]) > place + 1e-3, there)
     assert place == pytest.approx(momentum.range[0])
+
+
+def test_lines_are_shaded_by_rank_the_better_the_darker(mixed_study):
+    line = Plots(mixed_study).parallel().data[0].line
+    y = np.array([t.metrics["loss"] for t in mixed_study.trials])
+    assert line.color[y.argmin()] == min(line.color)
+    assert [line.color[i] for i in np.argsort(y, kind="stable")] == sorted(line.color)
+    assert line.colorscale[0][1] < line.colorscale[-1][1]  # as text: the smaller, the darker blue
 
 
 # Curves
