@@ -299,7 +299,7 @@ def test_paused_trainings_stand_still_go_on_and_are_gone_in_the_end(tmp_path):
         return (yield from logs.follow(ctx, process))
 
     study = eh.tune(
-        train, {"x": eh.Continuous(-1, 1)}, maximize="val_acc", optimizer="random", trials=4, workers=2, seed=1,
+        train, {"x": eh.Continuous(-1, 1)}, maximize="val_acc", optimizer="random", trials=4, evaluator=eh.Processes(1), seed=1,
         pruner=eh.ASHA(max_steps=4, eta=2, kind="promotion"), progress=False,
     )  # fmt: skip
     resumed = {t.resumed for t in study.trials}
