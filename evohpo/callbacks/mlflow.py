@@ -25,7 +25,8 @@ class MLflowWriter(Writer):
 
     Args:
         experiment: name of the experiment, made where there is none; the study's name if not given.
-        tracking_uri: such as "http://localhost:5000" or "sqlite:///mlflow.db"; what MLflow is set to if not given.
+        tracking_uri: such as "http://localhost:5000", or "sqlite:///mlflow.db", which needs `pip install sqlalchemy alembic`
+            besides; what MLflow is set to if not given.
         tags: further tags for all runs.
 
     Raises:
