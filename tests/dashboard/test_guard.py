@@ -77,9 +77,10 @@ def test_the_way_on_stays_on_this_machine(guarded):
 
 def test_each_port_has_a_cookie_of_its_own(store, visit):
     one, other = (visit(store, token=f"{TOKEN}{port}", host=f"127.0.0.1:{port}") for port in (1, 2))
-    other.cookies = one.cookies  # browsers send a host's cookies to all its ports
     one.get(f"/?token={TOKEN}1")
     other.get(f"/?token={TOKEN}2")
+    one.cookies.update(other.cookies)  # browsers send a host's cookies to all its ports
+    other.cookies.update(one.cookies)
     assert one.get("/api/study/0").status_code == other.get("/api/study/0").status_code == 200
 
 
