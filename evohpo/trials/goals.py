@@ -201,7 +201,7 @@ def _constraint(text: str) -> Expression:
     metrics = _metrics_of(expression)
     if expression.flaw is not None:
         raise IllegalDefinition(
-            None, f'constraint {text!r} is no comparison such as "accuracy >= 0.85": {expression.flaw}'
+            None, f'constraint {text!r} is not a comparison such as "accuracy >= 0.85": {expression.flaw}'
         )
     if (at := re.sub(r"`[^`]*`", lambda name: "`" * len(name[0]), text).find("%")) >= 0:
         raise IllegalDefinition(None, f"constraint {text!r}: % is no percentage (at character {at + 1}); write 0.95 *")
