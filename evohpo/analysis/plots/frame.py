@@ -134,7 +134,7 @@ def _template() -> dict[str, Any]:
         "paper_bgcolor": palette.PAPER, "plot_bgcolor": palette.PAPER, "colorway": list(palette.SERIES),
         "hovermode": "closest", "xaxis": axis, "yaxis": axis,
         "hoverlabel": {"bgcolor": palette.PAPER, "bordercolor": palette.GREY, "align": "left",
-                       "font": {"color": palette.INK, "size": 12.5}, "namelength": -1},
+                       "font": {"family": FONT, "color": palette.INK, "size": 12}, "namelength": -1},
         "legend": {"bgcolor": "rgba(255,255,255,0)", "itemsizing": "constant"},
     }  # fmt: skip
     return {"layout": layout}

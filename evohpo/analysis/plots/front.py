@@ -59,9 +59,8 @@ def front(study: Study, x: str | None = None, y: str | None = None) -> Any:
         made.update_xaxes(_including(axes[a][0], limits_a).layout(last), **where)
         made.update_yaxes(_including(axes[b][0], limits_b).layout(first), **where)
         for sign, value in limits_a:
-            made.add_vline(
-                value, **_dashes(f"{text(a, 16)} {sign} {number(value)}", "top right", split is None), **where
-            )
+            side = "top left" if value > sum(axes[a][0].span) / 2 else "top right"
+            made.add_vline(value, **_dashes(f"{text(a, 16)} {sign} {number(value)}", side, split is None), **where)
         for sign, value in limits_b:
             made.add_hline(
                 value, **_dashes(f"{text(b, 16)} {sign} {number(value)}", "top right", split is None), **where
@@ -132,7 +131,7 @@ def _distinguished(trials: list[Trial], opacity: float) -> dict[str, Any]:
     """Return symbols and opacities, a list of each only where trials differ."""
     if all(t.violation == 0 and t.status is Status.COMPLETED for t in trials):
         return {"symbol": "circle", "opacity": opacity}
-    faint = [opacity if t.violation == 0 else 0.5 * opacity for t in trials]
+    faint = [opacity if t.violation == 0 else 0.65 * opacity for t in trials]
     return {"symbol": [symbol_of(t) for t in trials], "opacity": faint}
 
 

@@ -33,7 +33,7 @@ class Hover:
         """Return what the template shows of each trial."""
         metrics, parameters = self.metrics, self.parameters
         return [
-            [t.number, words_of(t)]
+            [t.number, _standing(t)]
             + [_shown(t.metrics.get(name)) for name in metrics]
             + [_shown(t.params[name]) if name in t.params else ABSENT for name in parameters]
             for t in trials
@@ -57,6 +57,14 @@ def hover_of(study: Study, trials: Sequence[Trial], metrics: Iterable[str] = (),
     left = len(study.space.searched) - len(parameters)
     lines += [f"<i>and {left} more</i>"] if left else []
     return Hover("<br>".join(lines) + "<extra></extra>", shown, parameters)
+
+
+def _standing(trial: Trial) -> str:
+    """Return the status in words, with the user's label or the error."""
+    words = words_of(trial)
+    if trial.label:
+        words += f" ({text(trial.label)})"
+    return f"{words}: {text(trial.error, 80)}" if trial.error else words
 
 
 def _shown(value: Any) -> Any:

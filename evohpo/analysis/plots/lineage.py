@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evohpo.study.study import Study
     from evohpo.trials.trial import Trial
 
-MOST = 160  # ancestors, the nearest
+MOST, LINKS = 140, 240  # ancestors and links, at most: the nearest
 NUMBERED = 45  # of so many at most each carries its number
 SWEEPS = 8
 
@@ -32,7 +32,8 @@ def lineage(study: Study, trial: Trial | int | None = None) -> Any:
             raise UsageError(f"{study.optimizer!r} does not tell which trials descend from which")
         raise UsageError(f"trial {root} descends from no other one")
     every = len(frame)
-    frame = frame.head(MOST)
+    crowd = int((frame["parents"].map(len).cumsum() <= LINKS).sum())
+    frame = frame.head(max(2, min(MOST, crowd)))
     kept = {int(n) for n in frame["number"]}
     links = {
         int(n): [p for p in parents if p in kept] for n, parents in zip(frame["number"], frame["parents"], strict=True)
@@ -44,36 +45,41 @@ def lineage(study: Study, trial: Trial | int | None = None) -> Any:
     y = values_of(trials, metric)
     axis, _ = metric_axis(metric, y)
     depth = int(frame["depth"].max())
-    note = f"{every - 1} ancestors" + (f", shown are the nearest {len(kept) - 1}" if every > len(kept) else "")
-    note += f", over {depth} step{'s' * (depth > 1)} of descent. Points: {text(metric)}, the better the darker."
+    note = f"{every - 1} ancestor{'s' * (every > 2)}" + (
+        f", shown are the nearest {len(kept) - 1}" if every > len(kept) else ""
+    )
+    note += f", {depth} step{'s' * (depth > 1)} of descent. Points: {text(metric)}, the better the darker."
     operators = list(dict.fromkeys(study.trials[n].operator for n, parents in links.items() if parents))
     rows = len(set(levels.values()))
     height = int(np.clip(70 + 46 * rows, 300, 760))
     made = figure(f"Family of trial {root}", note, height, len(operators) if any(operators) else 0)
     for i, operator in enumerate(operators):
         made.add_trace(_edges(study, links, levels, x, operator, palette.SERIES[i % len(palette.SERIES)]))
-    hover = hover_of(study, trials)
-    numbered = len(trials) <= NUMBERED
     look = shaded(axis, y, direction_of(study, metric), text(metric, 16))
-    missing = ~np.isfinite(look["color"])
-    shade = np.where(missing, look["cmin"], look["color"])
-    labels = [str(t.number) if numbered or t.number == root else "" for t in trials]
-    made.add_trace(
-        graph_objects().Scatter(
-            x=[x[n] for n in links], y=[levels[n] for n in links], mode="markers+text", showlegend=False,
-            text=labels, textposition="middle right", textfont={"size": 11, "color": palette.SOFT},
-            customdata=hover.rows(trials), hovertemplate=hover.template,
-            marker=look | {"color": shade, "size": [18 if n == root else 12 if numbered else 8 for n in links],
-                           "opacity": 1, "symbol": ["x-thin-open" if gone else "circle" for gone in missing],
-                           "line": {"width": [2.5 if n == root else 1 for n in links], "color": palette.INK}},
-        )
-    )  # fmt: skip
+    made.add_trace(_nodes(study, trials, root, look, [x[n] for n in links], [levels[n] for n in links]))
     made.update_xaxes(visible=False, range=[-0.06, 1.08])
     top, bottom = min(levels.values()), max(levels.values())
+    room = max(0.6, 0.03 * (bottom - top))
     made.update_yaxes(
-        title={"text": name}, range=[bottom + 0.6, top - 0.6], tickformat="~g", dtick=max(1, -(-(bottom - top) // 12))
+        title={"text": name}, range=[bottom + room, top - room], tickformat="~g", dtick=max(1, -(-(bottom - top) // 12))
     )
     return made
+
+
+def _nodes(study: Study, trials: list[Trial], root: int, look: dict[str, Any], x: list[float], y: list[int]) -> Any:
+    """Return the trials as points; those without a value are crosses."""
+    hover, numbered = hover_of(study, trials), len(trials) <= NUMBERED
+    missing = ~np.isfinite(look["color"])
+    size = [18 if t.number == root else 12 if numbered else 8 for t in trials]
+    edge = [2.5 if t.number == root or gone else 1 for t, gone in zip(trials, missing, strict=True)]
+    return graph_objects().Scatter(
+        x=x, y=y, mode="markers+text", showlegend=False, customdata=hover.rows(trials), hovertemplate=hover.template,
+        text=[str(t.number) if numbered or t.number == root else "" for t in trials], textposition="middle right",
+        textfont={"size": 11, "color": palette.SOFT},
+        marker=look | {"color": np.where(missing, look["cmin"], look["color"]), "size": size, "opacity": 1,
+                       "symbol": ["x-thin" if gone else "circle" for gone in missing],
+                       "line": {"width": edge, "color": palette.INK}},
+    )  # fmt: skip
 
 
 def _given(study: Study, trial: Trial | int | None) -> Trial | int:

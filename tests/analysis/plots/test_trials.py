@@ -272,6 +272,18 @@ def test_the_pointer_on_a_trial_shows_number_status_metrics_and_parameters(two_s
             np.testing.assert_allclose([float(v) for v in row[2:]], shown, rtol=1e-4)
 
 
+def test_the_pointer_shows_labels_errors_and_what_does_not_apply(mixed_study):
+    study = eh.Study(mixed_study.space, minimize="loss", optimizer="random", seed=1)
+    config = {name: value for name, value in study.space.default().items() if name != "momentum"}
+    study.attach({**config, "solver": "adam"}, 1.0, label="<my> baseline")
+    (trial,) = study.ask(1)
+    study.tell(trial, error=ValueError("loss <b>exploded</b>"))
+    known, failed = trace(Plots(study).history(), "completed"), trace(Plots(study).history(), "failed")
+    assert known.customdata[0][1] == "completed (&lt;my&gt; baseline)"
+    assert "–" in known.customdata[0]  # momentum
+    assert failed.customdata[0][1] == "failed: ValueError: loss &lt;b&gt;exploded&lt;/b&gt;"
+
+
 def test_names_are_shown_as_they_are_whatever_they_contain():
     space = eh.Space({HOSTILE: eh.Categorical(["<u>", "%{odd}"]), "x": eh.Continuous(0, 1)})
     metric = "m<u>%{odd}"
