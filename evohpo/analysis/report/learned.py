@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evohpo.analysis.report.rows import rounded
 from evohpo.errors import UsageError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SENTENCES = 4  # parameters told of in words
 SHOWN = 12  # parameters with a bar
+GOOD, HINTS = 0.8, 0.4  # R² of predictions from which effects are worth building on, and telling
 FLAT = 0.02  # share of the metric's own spread below which an effect is not worth a sentence
 
 
@@ -56,11 +57,13 @@ def _lesson(study: Study, metric: str, maximize: bool) -> Lesson:
         table = importance(study, metric)
     except UsageError as error:
         return Lesson(metric, [], reason=str(error))
+    r2 = _r2(study, metric)
     shares: list[Share] = []
     for name, share in zip(table["parameter"][:SHOWN], table["importance"][:SHOWN], strict=True):
-        sentence = _sentence(study, str(name), metric, maximize) if len(shares) < SENTENCES else ""
+        told = r2 >= HINTS and len(shares) < SENTENCES
+        sentence = _sentence(study, str(name), metric, maximize) if told else ""
         shares.append(Share(str(name), round(100 * float(share), 1), sentence))
-    return Lesson(metric, shares, _trust(study, metric))
+    return Lesson(metric, shares, _trust(metric, r2))
 
 
 def _sentence(study: Study, name: str, metric: str, maximize: bool) -> str:
@@ -82,18 +85,20 @@ def _sentence(study: Study, name: str, metric: str, maximize: bool) -> str:
     )
 
 
-def _trust(study: Study, metric: str) -> str:
+def _r2(study: Study, metric: str) -> float:
+    """Return which share of the variance of unseen trials is explained; NaN where all are equal."""
     from evohpo.analysis.validation import cross_validation
 
-    try:
-        facts: dict[Any, Any] = cross_validation(study, metric).attrs
-    except UsageError:
-        return ""
-    r2 = float(facts["r2"])
+    return float(cross_validation(study, metric).attrs["r2"])
+
+
+def _trust(metric: str, r2: float) -> str:
+    if r2 != r2:
+        return f"All trials have the same {metric}: there is nothing to learn about it."
     verdict = (
-        "the effects can be relied on" if r2 >= 0.8
-        else "take the effects as hints" if r2 >= 0.4
-        else "do not build on the effects"
+        "its effects can be relied on" if r2 >= GOOD
+        else "take its effects as hints" if r2 >= HINTS
+        else "what it says of the parameters is not worth telling"
     )  # fmt: skip
     return f"A model of {metric} predicts trials that it has not seen with R² = {r2:.2f}: {verdict}."
 

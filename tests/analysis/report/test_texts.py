@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 
 import evohpo as eh
@@ -105,6 +106,19 @@ def test_lessons_name_what_matters_most_first_and_where_it_is_good():
 def test_of_a_maximized_metric_the_largest_is_the_best():
     (lesson,) = lessons_of(planted(additive, n=30, maximize="loss"))
     assert "best around 1 " in lesson.shares[0].sentence
+
+
+def test_of_what_cannot_be_predicted_no_effects_are_told():
+    rng = np.random.default_rng(1)
+    (lesson,) = lessons_of(planted(lambda p: rng.normal(), n=40))
+    assert "not worth telling" in lesson.trust
+    assert not any(share.sentence for share in lesson.shares)
+
+
+def test_of_what_never_varies_nothing_is_told():
+    (lesson,) = lessons_of(planted(lambda p: 1.0, n=12))
+    assert "nothing to learn" in lesson.trust
+    assert not any(share.sentence for share in lesson.shares)
 
 
 def test_with_too_few_trials_the_reason_stands_instead():
