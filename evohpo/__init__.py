@@ -27,8 +27,9 @@ _HOMES = {
     "pruners": [
         "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
     ],
-    "evaluators": ["Inline", "Threads", "Processes", "Batched", "Context", "Evaluator", "TensorBoard"],
+    "evaluators": ["Inline", "Threads", "Processes", "Script", "Batched", "Context", "Evaluator", "TensorBoard"],
     "replayed": ["Replayed"],
+    "reporting": ["report", "trial"],
     "study": ["Study", "Stop", "load"],
     "driver": ["tune"],
     "errors": [
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from evohpo.evaluators import Evaluator as Evaluator
     from evohpo.evaluators import Inline as Inline
     from evohpo.evaluators import Processes as Processes
+    from evohpo.evaluators import Script as Script
     from evohpo.evaluators import TensorBoard as TensorBoard
     from evohpo.evaluators import Threads as Threads
     from evohpo.optimizers import Optimizer as Optimizer
@@ -82,6 +84,8 @@ if TYPE_CHECKING:
     from evohpo.pruners import Pruner as Pruner
     from evohpo.pruners import SuccessiveHalving as SuccessiveHalving
     from evohpo.replayed import Replayed as Replayed
+    from evohpo.reporting import report as report
+    from evohpo.reporting import trial as trial
     from evohpo.sagemaker import SageMaker as SageMaker
     from evohpo.sklearn import EvolutionSearchCV as EvolutionSearchCV
     from evohpo.sklearn import HyperbandSearchCV as HyperbandSearchCV

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from evohpo.evaluators.batched import Batched, BatchedInline
     from evohpo.evaluators.context import Context, TrialStopped
     from evohpo.evaluators.inline import Inline
+    from evohpo.evaluators.metrics import NUMBER
     from evohpo.evaluators.processes import Processes
     from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
+    from evohpo.evaluators.script import Script
     from evohpo.evaluators.simulated import Simulated
     from evohpo.evaluators.tensorboard import TensorBoard
     from evohpo.evaluators.threads import Threads
@@ -22,8 +24,10 @@ __getattr__, __dir__ = exports(
         "batched": ("Batched", "BatchedInline"),
         "context": ("Context", "TrialStopped"),
         "inline": ("Inline",),
+        "metrics": ("NUMBER",),
         "processes": ("Processes",),
         "protocol": ("Evaluator", "Event", "Failed", "Finished", "Job", "Paused", "Reported", "Started"),
+        "script": ("Script",),
         "simulated": ("Simulated",),
         "tensorboard": ("TensorBoard",),
         "threads": ("Threads",),
@@ -31,6 +35,6 @@ __getattr__, __dir__ = exports(
 )
 
 __all__ = [
-    "Batched", "BatchedInline", "Context", "Evaluator", "Event", "Failed", "Finished", "Inline", "Job", "Paused",
-    "Processes", "Reported", "Simulated", "Started", "TensorBoard", "Threads", "TrialStopped",
+    "NUMBER", "Batched", "BatchedInline", "Context", "Evaluator", "Event", "Failed", "Finished", "Inline", "Job", "Paused",
+    "Processes", "Reported", "Script", "Simulated", "Started", "TensorBoard", "Threads", "TrialStopped",
 ]  # fmt: skip

@@ -25,8 +25,11 @@ def main(mark: str, scratch: str, driver: str) -> None:
     """
     roots: list[psutil.Process] = []
     rest = b""
-    while os.getppid() == int(driver):
-        if sys.platform != "win32" and not select.select([0], [], [], LOOK)[0]:
+    while True:
+        gone = os.getppid() != int(driver)
+        if sys.platform != "win32" and not select.select([0], [], [], 0.0 if gone else LOOK)[0]:
+            if gone:
+                break
             continue
         said = os.read(0, 1 << 16)
         if not said:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 from evohpo.errors import UsageError
 from evohpo.evaluators.calling import check_workers
 from evohpo.evaluators.context import Verdict
+from evohpo.evaluators.metrics import Steps, check_pattern, reductions_of
 from evohpo.evaluators.protocol import Failed, Finished, Paused, Reported
 from evohpo.sagemaker.clients import OUTAGE, Clients, explained, is_transient, poll_of
 from evohpo.sagemaker.individual import ENDED, Individual, Spent
 from evohpo.sagemaker.launching import Later, Launcher, NoQuota, is_train_fn
 from evohpo.sagemaker.leaving import leave, release_warm_pool, running, stop_job
 from evohpo.sagemaker.limits import problems
-from evohpo.sagemaker.metrics import Steps, check_pattern, patterns_of, reductions_of
+from evohpo.sagemaker.metrics import patterns_of
 from evohpo.sagemaker.naming import Name, head_of
 from evohpo.sagemaker.options import defined_metrics, shape
 from evohpo.sagemaker.outcomes import failure, result, unknown

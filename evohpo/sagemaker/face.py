@@ -10,10 +10,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import UsageError
+from evohpo.evaluators.metrics import NUMBER, number
 from evohpo.sagemaker.clients import Clients, explained
 from evohpo.sagemaker.evaluator import SageMaker
 from evohpo.sagemaker.logs import Log
-from evohpo.sagemaker.metrics import NUMBER, number
 from evohpo.space import Space
 
 if TYPE_CHECKING:

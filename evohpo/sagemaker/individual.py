@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from evohpo.evaluators.calling import ended_early
 from evohpo.evaluators.context import Verdict
+from evohpo.evaluators.metrics import Reader
 from evohpo.evaluators.protocol import Failed, Finished, Reported
 from evohpo.evaluators.reductions import single
 from evohpo.sagemaker.logs import Log
-from evohpo.sagemaker.metrics import Reader, same_single
+from evohpo.sagemaker.metrics import same_single
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evohpo.evaluators.calling import End
+    from evohpo.evaluators.metrics import Steps
     from evohpo.evaluators.protocol import Event, Job
-    from evohpo.sagemaker.metrics import Steps
     from evohpo.sagemaker.naming import Name
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -129,7 +130,7 @@ class Individual:
             self.reader.begin(name.step)
             self.read(Log(logs, str(name)))
         self.reader.begin(self.name.step)
-        self.reader.again, self.resumed = False, resumed
+        self.resumed = resumed
         self.log = Log(logs, self.known_as)
 
     def read(self, log: Log) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from evohpo.evaluators.metrics import Reader
 from evohpo.sagemaker.individual import AGAIN
 from evohpo.sagemaker.logs import Log, tail
-from evohpo.sagemaker.metrics import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

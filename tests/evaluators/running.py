@@ -2,6 +2,8 @@
 
 import time
 
+import psutil
+
 from evohpo.evaluators import Failed, Finished, Job, Paused, Reported
 
 DEADLINE = 30.0
@@ -38,3 +40,11 @@ def eventually(condition, what):
     while not condition():
         assert time.monotonic() < until, what
         time.sleep(0.02)
+
+
+def gone(pid):
+    """Return whether a process has ended."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

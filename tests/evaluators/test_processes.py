@@ -16,7 +16,7 @@ import pytest
 from evohpo.errors import UsageError
 from evohpo.evaluators import Failed, Finished, Job, Processes, Reported, Started, processes, tree
 from tests.evaluators import hostile
-from tests.evaluators.running import end_of, eventually, run
+from tests.evaluators.running import end_of, eventually, gone, run
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
@@ -29,10 +29,6 @@ def evaluator():
 
 def mark_of(evaluator):
     return evaluator._guardian.run
-
-
-def gone(pid):
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 # ---- crashes

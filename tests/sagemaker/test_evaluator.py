@@ -69,7 +69,7 @@ def test_small_and_negative_numbers_are_read_as_they_are(aws):
 
 def test_a_pattern_that_misreads_numbers_is_named(aws):
     with pytest.warns(
-        eh.EvohpoWarning, match=r"metric 'loss': .* cannot read 9.5e-05, -1.5, nan; evohpo.sagemaker.NUMBER"
+        eh.EvohpoWarning, match=r"metric 'loss': .* cannot read 9.5e-05, -1.5, nan; evohpo.evaluators.NUMBER"
     ):
         eh.SageMaker(request_of(aws), {"loss": r"loss=([0-9\.]+)"})
 
