@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -44,4 +46,9 @@ def dashboard(stores: tuple[Path, ...], host: str, port: int, token: str | None)
     if hasattr(os, "nice"):
         os.nice(5)  # for the same reason
     what = stores[0] if len(stores) == 1 else f"{len(stores)} studies"
+    warnings.simplefilter(
+        "ignore"
+    )  # of libraries that fit models: what silences them elsewhere is not made for threads
     server.run(lambda: click.echo(f"Dashboard of {what}: {server.url} (Ctrl-C ends it)"))
+    sys.stdout.flush()
+    os._exit(0)  # not after the model that a thread is fitting; nothing is written here, so nothing is lost

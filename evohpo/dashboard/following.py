@@ -163,7 +163,11 @@ class Followed:
     def _look(self) -> str:
         """Read on; return what is wrong with the file."""
         if not self.path.exists():
-            return f"store {self.path}: the file is gone" if self.study else f"store {self.path}: no such file yet"
+            return (
+                f"store {self.path}: the file is gone"
+                if self.study
+                else f"store {self.path}: no such file yet, waiting for it"
+            )
         if self.study is None and not journals.exists(self.path):
             return f"store {self.path}: there is no study in it yet"
         news = look(self.path, self.seen, self.latest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 from contextlib import suppress
@@ -16,6 +17,15 @@ from evohpo.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+
+class Server(uvicorn.Server):
+    """A server that says nothing of the answers which its end breaks off."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
 
 
 class Dashboard:
@@ -49,9 +59,9 @@ class Dashboard:
             ) from error
         bound = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
         )
-        self._server = uvicorn.Server(config)
+        self._server = Server(config)
         self.url = f"http://{_visible(host)}:{bound}/" + (f"?token={token}" if token else "")
 
     def run(self, started: Callable[[], None] = lambda: None) -> None:
