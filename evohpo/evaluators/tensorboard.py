@@ -147,16 +147,15 @@ class TensorBoard:
                 raise UsageError(
                     "the training's output is a pipe that nobody reads: Popen(..., stdout=open(path, 'w'))"
                 )
-            files, steps = EventFiles(self.folder(ctx, params)), _Steps(self._how)
+            following = self.following(self.folder(ctx, params))
             known, over = ctx.step, False
             while not over:
                 over = process.poll() is not None  # before reading: nothing is written after that
-                if files.read() or over:
-                    for metrics in steps.whole({m: files.series(tag) for m, tag in self._tags.items()}, over):
-                        known -= 1
-                        if known < 0:
-                            with _suspended(process):
-                                yield metrics
+                for metrics in following.steps(over):
+                    known -= 1
+                    if known < 0:
+                        with _suspended(process):
+                            yield metrics
                 if not over:
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(self.poll)
@@ -164,7 +163,11 @@ class TensorBoard:
             _end(process)
         if process.returncode:
             raise TrainingFailed(process.returncode, _tail(output))
-        return self._reduced(files)
+        return following.metrics()
+
+    def following(self, folder: Path) -> Following:
+        """Begin to read a folder of event files step by step, as `follow` does."""
+        return Following(self, folder)
 
     def _reduced(self, files: EventFiles) -> Metrics:
         metrics = {}
@@ -177,6 +180,32 @@ class TensorBoard:
 
     def __repr__(self) -> str:
         return f"TensorBoard({self.place!r}, {self.metrics!r})"
+
+
+class Following:
+    """A folder of event files that is read while a training writes it.
+
+    Args:
+        board: says which metrics are read.
+        folder: where they are.
+    """
+
+    def __init__(self, board: TensorBoard, folder: Path) -> None:
+        self._board, self._files, self._steps = board, EventFiles(folder), _Steps(board._how)
+
+    def steps(self, over: bool) -> Iterator[Metrics]:
+        """Yield the metrics of steps that have become whole since the last time; `over` if nobody writes any more."""
+        if self._files.read() or over:
+            tags = self._board._tags
+            yield from self._steps.whole({name: self._files.series(tag) for name, tag in tags.items()}, over)
+
+    def metrics(self) -> Metrics:
+        """Return the metrics as the files have them now.
+
+        Raises:
+            UsageError: there is no value of a metric; names the folder and the tags that are there.
+        """
+        return self._board._reduced(self._files)
 
 
 class _Steps:

@@ -8,8 +8,11 @@ from evohpo.lazy import exports
 
 if TYPE_CHECKING:
     from evohpo.evaluators.script.evaluator import Script
-    from evohpo.evaluators.script.sources import Printed, Records, ResultsFile
+    from evohpo.evaluators.script.files import ResultsFile
+    from evohpo.evaluators.script.printed import Printed, Records
 
-__getattr__, __dir__ = exports(__name__, {"evaluator": ("Script",), "sources": ("Printed", "Records", "ResultsFile")})
+__getattr__, __dir__ = exports(
+    __name__, {"evaluator": ("Script",), "files": ("ResultsFile",), "printed": ("Printed", "Records")}
+)
 
 __all__ = ["Printed", "Records", "ResultsFile", "Script"]

@@ -40,11 +40,13 @@ SWEEP = 1.0  # seconds between looks for processes that scripts left behind
 class Script:
     r"""Runs each trial as a process of a command line, in any language.
 
-    A trial runs in its own folder, where `stdout.txt`, `stderr.txt`, `params.json` and `command.json` are kept. Its
-    hyperparameters are words of its command line, which no shell ever sees. It may read what it has to know of its trial from
-    environment variables: `EVOHPO_TRIAL` (its number), `EVOHPO_SEED`, `EVOHPO_DIRECTORY`, `EVOHPO_PARAMS` (the path of
-    `params.json`), `EVOHPO_STEP` (the last step told before a pause or a restart), `EVOHPO_LIMIT` (the last one wanted, 0 where
-    that is not known) and `EVOHPO_RESOURCES`; a Python script has them from `evohpo.trial()`.
+    A trial runs in its own folder, where `stdout.txt`, `stderr.txt`, `params.json` and `command.json` are kept. What it prints
+    is read as soon as it is flushed (Python's output is not buffered). Its hyperparameters are words of its command line, which
+    no shell ever sees; if the command is a shell, give them as words after its text: `["sh", "-c", "train $1", "sh", "{rate}"]`.
+    It may read what it has to know of its trial from environment variables: `EVOHPO_TRIAL` (its number), `EVOHPO_SEED`,
+    `EVOHPO_DIRECTORY`, `EVOHPO_PARAMS` (the path of `params.json`), `EVOHPO_STEP` (the last step told before a pause or a
+    restart), `EVOHPO_LIMIT` (the last one wanted, 0 where that is not known) and `EVOHPO_RESOURCES`; a Python script has them
+    from `evohpo.trial()`.
 
     A trial that is stopped or paused gets SIGTERM, with its children, and is killed when `grace` is over. One that goes on is
     started again in the same folder: a script with checkpoints goes on after `EVOHPO_STEP`, of one that starts anew the steps
@@ -56,9 +58,9 @@ class Script:
             `{learning_rate}` in a word stands for that parameter, `{number}`, `{seed}`, `{step}`, `{directory}` for the trial's;
             words of parameters that do not apply are left out.
         metrics: where they are found: names and patterns for printed lines, `{"accuracy": r"accuracy=(\S+)"}`; names alone for
-            what is told with `evohpo.report` or printed as JSON lines, `{"step": 3, "accuracy": 0.9}`; a `ResultsFile`, a
-            `TensorBoard`; a list of these; None for all that is told with `evohpo.report`. What belongs to one step is
-            printed to one stream.
+            what is told with `evohpo.report` or printed as JSON lines, `{"step": 3, "accuracy": 0.9}`; a `TensorBoard`, or a
+            `ResultsFile` of evohpo.evaluators.script, both in the trial's folder unless their paths are absolute; a list of
+            these; None for all that is told with `evohpo.report`. What belongs to one step is printed to one stream.
         arguments: how parameters that no word names are given: a text in which `{name}` and `{value}` stand for one;
             "flags" (`--name value`, `--name` or `--no-name` for true and false, nothing for None), "hydra" (`name=value`),
             "json" (one word with all), "file" (the path of `params.json`), "environment" (variables); a function of the

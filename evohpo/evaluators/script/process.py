@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from evohpo.evaluators.script.sources import STDERR, STDOUT
+from evohpo.evaluators.script.reading import STDERR, STDOUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

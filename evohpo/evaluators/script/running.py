@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections import deque
@@ -16,7 +17,8 @@ from evohpo.evaluators.handle import how_it_died
 from evohpo.evaluators.metrics import Gathering
 from evohpo.evaluators.protocol import Failed, Finished, Reported
 from evohpo.evaluators.script.command import PARAMS
-from evohpo.evaluators.script.sources import REPORTS, STDERR, STDOUT
+from evohpo.evaluators.script.files import Board
+from evohpo.evaluators.script.reading import REPORTS, STDERR, STDOUT
 from evohpo.evaluators.script.tail import end_line, last_lines
 from evohpo.reporting import RunningTrial
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from evohpo.evaluators.calling import End
     from evohpo.evaluators.protocol import Event, Job
     from evohpo.evaluators.script.process import Process
-    from evohpo.evaluators.script.sources import Source
+    from evohpo.evaluators.script.reading import Source
     from evohpo.evaluators.slots import Device
 
 COMMAND = "command.json"
@@ -156,8 +158,9 @@ class Running:
     def read(self, whole: bool = False) -> None:
         """Read what it told since the last time; steps become events."""
         for source, reading in self._readings:
-            for found in reading.read(whole):
-                self._take(source, *found)
+            with contextlib.suppress(EvohpoError):  # event files that cannot be read: it is told at the end
+                for found in reading.read(whole):
+                    self._take(source, *found)
 
     def _take(self, source: Source, step: int | None, found: list[tuple[str, float]]) -> None:
         if not source.steps:
@@ -178,7 +181,7 @@ class Running:
             try:
                 for found in reading.end():
                     self._take(source, *found)
-            except EvohpoError as error:
+            except (EvohpoError, OSError) as error:
                 problem = problem or str(error)
         values = self._gathering.values
         for source, reading in self._readings:
@@ -190,6 +193,9 @@ class Running:
         if problem:
             return self.failed("value", f"the script ended, and {problem}")
         hows = {name: how if isinstance(how, str) else how.get(name, "last") for name in values}
+        hows |= {
+            name: "last" for source in self._sources if isinstance(source, Board) for name in source.names
+        }  # reduced there
         return Finished(self.job.number, self._gathering.reduced(hows), self.seconds, self._gathering.last, self.worker)
 
     # ---- how it ends

@@ -54,6 +54,14 @@ def test_there_are_many_ways_to_give_parameters(arguments, expected):
     assert words(["train"], {"solver": "sgd", "layers": 3}, arguments) == ["train", *expected]
 
 
+def test_hydra_gets_texts_in_its_own_quotes():
+    texts = ["sgd", "path/to-x.y", "a b", "it's", "true", "1", "", "a\\", "$(x)", ["a,b", 1], {"k": None}]
+    assert words(["train"], dict(zip("abcdefghijk", texts, strict=True)), "hydra")[1:] == [
+        "a=sgd", "b=path/to-x.y", "c='a b'", "d='it\\'s'", "e='true'", "f='1'", "g=''", "h='a\\\\'", "i='$(x)'",
+        "j=['a,b',1]", "k={k:null}",
+    ]  # fmt: skip
+
+
 def test_parameters_may_be_environment_variables():
     trial = RunningTrial(0, PARAMS)
     line, environment = Command(["train"], "environment").line(trial)

@@ -141,6 +141,23 @@ def test_metrics_are_read_from_a_file_of_results(script, trial, name, content):
     assert trial(script(code), ResultsFile(name))[-1].value == {"loss": 0.5}
 
 
+@pytest.mark.parametrize("name", ["r.json", "r.jsonl", "r.csv"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open('{}', 'wb').write(bytes(range(256)) * 1000)",
+        "open('{}', 'w').write('\"' + 'x' * 500_000 + '\\n' + '\\0,' * 500_000)",
+        "import os; os.mkdir('{}')",
+        "open('{}', 'w').write('[' * 200_000)",
+        "open('{}', 'w').write('[1, null, {{}}]\\nloss\\n\\n,,,\\n')",
+    ],
+    ids=range(5),
+)
+def test_a_broken_file_of_results_fails_its_trial(script, trial, name, code):
+    end = trial(script(code.format(name)), ResultsFile(name, "loss"))[-1]
+    assert (end.kind, "metric 'loss' is missing" in end.reason) == ("value", True), end
+
+
 def test_a_file_of_results_may_have_steps(script, trial):
     code = """
         import csv
@@ -176,20 +193,43 @@ def test_several_sources_tell_of_one_step_together(script, trial):
     assert events[-1].value == {"accuracy": 0.3, "loss": 10 / 3, "parameters": 1000.0}
 
 
-def test_metrics_are_read_from_tensorboard_files(script, trial):
+@pytest.fixture
+def writes_events(script):
     pytest.importorskip("tensorboard")
     pytest.importorskip("tensorboardX")
-    code = """
+    return script("""
+        import sys, time
         from tensorboardX import SummaryWriter
-        with SummaryWriter("logs") as writer:
-            for step in range(1, 4):
-                writer.add_scalar("val/loss", 10 / step, step)
-    """
-    events = trial(script(code), eh.TensorBoard("{directory}/logs", {"loss": ("val/loss", "last")}))
-    assert events[-1].value == {"loss": pytest.approx(10 / 3)}
-    end = trial(script("pass"), eh.TensorBoard("{directory}/nowhere", {"loss": "last"}))[-1]
-    assert end.kind == "value"
-    assert "nowhere" in end.reason
+        with SummaryWriter("logs", flush_secs=0.01) as writer:
+            for step in range(0, 50, 10):
+                writer.add_scalar("val/loss", 10 / (step + 10), step)
+                writer.flush()
+                time.sleep(0.15)
+    """)
+
+
+def test_metrics_are_read_from_tensorboard_files_while_they_are_written(trial, writes_events):
+    board = eh.TensorBoard("{directory}/logs", {"loss": ("val/loss", "min")}, poll=0.05)
+    events = trial(writes_events, board, reduce="max")
+    assert [(e.step, e.metrics["loss"]) for e in events if isinstance(e, Reported)] == [
+        (s, pytest.approx(1 / s)) for s in range(1, 6)
+    ]
+    assert (events[-1].steps, events[-1].value) == (5, {"loss": pytest.approx(0.2)})
+    events = trial(
+        writes_events, replaced(board, "logs"), verdict=lambda evaluator, e: e.step == 2 and evaluator.stop(0)
+    )
+    assert (events[-1].stopped, events[-1].steps) == (True, 2)
+
+
+def replaced(board, place):
+    return eh.TensorBoard(place, board.metrics, poll=board.poll)
+
+
+def test_event_files_that_are_not_there_are_named(script, trial, writes_events):
+    end = trial(writes_events, eh.TensorBoard("logs", {"loss": "last"}))[-1]
+    assert (end.kind, "val/loss" in end.reason) == ("value", True)
+    end = trial(script("pass"), eh.TensorBoard("logs", {"loss": "last"}))[-1]  # those of the start before are gone
+    assert (end.kind, "no event files in" in end.reason) == ("value", True)
 
 
 @pytest.mark.parametrize("metrics", [3, [3], {}, [], "", {"loss": "no group"}, {"loss": "("}, {"loss": 3}])

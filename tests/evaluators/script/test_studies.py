@@ -84,11 +84,10 @@ for step in range(trial.step + 1, (trial.limit or 9) + 1):
     assert {int(trial.metrics["wanted"]) for trial in study.trials} == {3, 6, 9}
 
 
-@pytest.mark.parametrize("kind", ["ga", "de+hyperband"])
-def test_a_killed_study_goes_on_to_the_same_table(kind, path, tmp_path):
-    store, script, dice = tmp_path / "study.db", path(checkpoints=True), random.Random(kind)
+def kill_until_done(kind, store, script, kills, dice):
+    """Run the driver again and again, killed at a random moment each time; then let it finish."""
     command = [sys.executable, "-m", "tests.evaluators.script.victim", kind, str(store), script]
-    for _ in range(3):
+    for _ in range(kills):
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
         before, deadline = ended(store), time.monotonic() + 20
         while process.poll() is None and ended(store) <= before and time.monotonic() < deadline:
@@ -98,7 +97,23 @@ def test_a_killed_study_goes_on_to_the_same_table(kind, path, tmp_path):
         process.communicate()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", ["ga", "de+hyperband"])
+def test_a_killed_study_goes_on_to_the_same_table(kind, path, tmp_path):
+    store = tmp_path / "study.db"
+    kill_until_done(kind, store, path(checkpoints=True), 3, random.Random(kind))
     check_same(eh.load(store), victim.search(kind, None, None))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpoints", [False, True])
+@pytest.mark.parametrize("kind", ["ga", "de+hyperband"])
+def test_a_study_killed_again_and_again_goes_on_to_the_same_table(kind, checkpoints, path, tmp_path):
+    for run in range(8):
+        store = tmp_path / f"study-{run}.db"
+        kill_until_done(kind, store, path(checkpoints), 5, random.Random(f"{kind}{run}"))
+        check_same(eh.load(store), victim.search(kind, None, None))
 
 
 # ---- refused before anything starts
