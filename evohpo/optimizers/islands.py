@@ -42,8 +42,13 @@ class Archipelago:
     let them compete for a place in it. With at least as many islands as workers no worker ever waits; with fewer, seldom.
 
     The study's population, or the algorithm's own default where none was given, is shared out: an island has at least 4
-    individuals. `use("ga", population=20)` gives each island that many. A table names the island of each trial in its
-    operator; a parent from another island is an immigrant.
+    individuals. `use("ga", population=20)` gives each island that many; `repaired=True` belongs to a member, too. A table
+    names the island of each trial in its operator; a parent from another island is an immigrant.
+
+    What to expect on Rastrigin's function of 8 genes, four islands beside one population of as many individuals, medians of
+    21 seeds: of 80 individuals, in 3,000 trials, islands of ga end at 3.8, one ga at 6.0, islands that exchange nothing at
+    7.7. Of 20, in 1,000 trials, one ga is better: 6.9, islands 8.0, without exchange 15.7; five are few. Islands of de gain
+    (19.5 instead of 33.8, of 40 in 1,000 trials), those of pso lose (31.4 instead of 23.7).
 
     Args:
         problem: the task.
@@ -127,6 +132,7 @@ class Archipelago:
             results = replace(results, final=np.ones(len(results), bool))
         serials: dict[int, list[int]] = {}
         rows: dict[int, list[int]] = {}
+        unasked: dict[Island | None, list[int]] = {}  # by the island that they are later results of
         for i, trial in enumerate(results.trials.tolist()):
             key = results.keys[i] if len(results.keys) else None
             if key is not None:
@@ -135,8 +141,10 @@ class Archipelago:
                 rows.setdefault(number, []).append(i)
                 self.home[trial] = self.islands[number]
             elif results.final[i]:
-                for island in [self.home[trial]] if trial in self.home else self.islands:
-                    island.receive(results.take([i]), own=trial in self.home)
+                unasked.setdefault(self.home.get(trial), []).append(i)
+        for home, index in unasked.items():
+            for island in self.islands if home is None else [home]:
+                island.receive(results.take(index), own=home is not None)
         for number in sorted(rows):
             self.islands[number].tell(serials[number], results.take(rows[number]))
         for number in sorted(rows):

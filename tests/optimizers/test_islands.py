@@ -330,6 +330,21 @@ def test_islands_work_with_pruners(pruner, members):
     assert not [t.error for t in study.trials if t.failed]
 
 
+def test_a_paused_trial_counts_as_it_stands_and_its_later_result_comes_to_its_own_island(listener):
+    islands = eh.Islands(listener, 3, migrate_every=NEVER)
+    pruner = eh.ASHA(max_steps=9, kind="promotion")
+    study = eh.tune(
+        steps, make_mixed_space(), minimize="loss", optimizer=islands, pruner=pruner, trials=60, seed=1, progress=False
+    )
+    again = 0
+    for number, island in enumerate(listener.heard):
+        for told in island.told:
+            assert told.final.all()
+            assert {island_of(study.trials[n]) for n in told.trials} == {number}
+            again += int((told.numbers < 0).sum())
+    assert again > 5
+
+
 def test_population_based_training_runs_on_islands_and_goes_on_from_checkpoints():
     def train(params, ctx):
         state = ctx.directory / "state"
