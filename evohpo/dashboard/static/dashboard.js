@@ -152,6 +152,7 @@
       if (!answer.body) return;
       fill($("#trial"), answer.body);
       if (fill($("#files"), answer.files)) for (const pre of $("#files").querySelectorAll("pre")) pre.scrollTop = pre.scrollHeight;
+      await evohpo.ready;
       const names = Object.keys(answer.curves);
       $("#curves").hidden = names.length === 0;
       const boxes = boxesIn($("#curves .small-plots"), names.length);
@@ -191,6 +192,7 @@
         curves[i] = { ...answer.progress, name: answer.name };
         changed = true;
       });
+      await evohpo.ready;
       if (changed) compare(curves.filter((curve) => curve));
     });
   }

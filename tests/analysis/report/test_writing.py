@@ -78,7 +78,7 @@ def test_a_study_without_trials_has_a_report(tmp_path):
 def test_a_stored_study_has_the_same_report(tmp_path):
     store = tmp_path / "study.db"
     texts = []
-    with planted(additive, n=12, store=store) as study:
+    with planted(additive, n=6, store=store) as study:
         texts.append(study.write_report(tmp_path / "a.html").read_text("utf-8"))
     with eh.load(store) as study:
         texts.append(study.write_report(tmp_path / "b.html").read_text("utf-8"))

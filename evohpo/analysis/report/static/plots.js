@@ -1,6 +1,8 @@
 "use strict";
 // Plots are drawn when they come into view, so that a page with many of them opens at once.
 
+evohpo.ready = new Promise((resolve) => { document.addEventListener("DOMContentLoaded", resolve); }); // plotly.js comes last
+
 // fetchFigure(key, variant) gives a promise of {figure} or {reason}.
 evohpo.Plots = class {
   constructor(fetchFigure) {
@@ -53,6 +55,7 @@ evohpo.Plots = class {
     layout.autosize = true;
     layout.uirevision = "kept"; // what the reader zoomed into stays when new trials come
     delete layout.width;
+    await evohpo.ready;
     await Plotly.react(canvas, data, layout, { responsive: true, displaylogo: false });
   }
 

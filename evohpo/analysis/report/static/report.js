@@ -36,5 +36,5 @@
     if (stored) return { figure: JSON.parse(stored.textContent) };
     return { reason: plot.querySelector(`[data-reason="${variant}"]`).textContent };
   };
-  window.addEventListener("DOMContentLoaded", () => { evohpo.plots = new evohpo.Plots(figure); });
+  evohpo.ready.then(() => new evohpo.Plots(figure));
 })();
