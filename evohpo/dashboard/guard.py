@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# plotly compiles the shaders of large scatter plots, which takes 'unsafe-eval'; no script but ours is allowed all the same
+# some versions of plotly.js compile the code of large plots, which takes 'unsafe-eval'; no script but ours runs all the same
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
     "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

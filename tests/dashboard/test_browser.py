@@ -50,6 +50,8 @@ def test_a_running_study_fills_the_page_and_keeps_the_readers_order(store, make,
     study.tell(running, {"loss": -5.0, "late": 3.0})
     shows(page, "-5", "#best")
     assert column(page, "late")[0] == "3"
+    by_loss = sorted(study.trials, key=lambda t: t.metrics["loss"])
+    assert column(page, "solver") == [t.params["solver"] for t in by_loss]  # old rows have the new column too
     study.end({"trials": 8})
     shows(page, "The study ended (trials = 8)", "#head")
 

@@ -36,14 +36,27 @@ def show(page, key):
 
 def test_a_click_sorts_numbers_as_numbers(opened, stepwise):
     page = opened("stepwise")
-    sort_by(page, "loss")
-    losses = sorted(t.metrics["loss"] for t in stepwise.trials if t.metrics)
-    assert [float(text) for text in column(page, "loss")] == pytest.approx(losses[:15], rel=1e-6)
-    sort_by(page, "loss")
-    assert [float(text) for text in column(page, "loss")] == pytest.approx(losses[::-1][:15], rel=1e-6)
-    assert page.locator('th[aria-sort="descending"]').inner_text().startswith("loss")
-    sort_by(page, "loss")
+    units = sorted(t.params["units"] for t in stepwise.trials)
+    assert units[:15] != sorted(units, key=str)[:15]
+    sort_by(page, "units")
+    assert [int(text) for text in column(page, "units")] == units[:15]
+    sort_by(page, "units")
+    assert [int(text) for text in column(page, "units")] == units[::-1][:15]
+    assert page.locator('th[aria-sort="descending"]').inner_text().startswith("units")
+    sort_by(page, "units")
     assert column(page, "trial") == [str(n) for n in range(15)]
+
+
+def test_trials_without_a_value_come_last_whichever_way(opened, stepwise):
+    page = opened("stepwise")
+    page.locator("#trials input").fill("lbfgs")
+    failed = sum(t.failed and t.params["solver"] == "lbfgs" for t in stepwise.trials)
+    for _ in range(2):
+        sort_by(page, "loss")
+        page.get_by_text("Next ›").click()
+        losses = column(page, "loss")
+        assert losses.count("") == failed
+        assert losses[len(losses) - failed :] == [""] * failed
 
 
 def test_the_filter_keeps_rows_that_have_the_text(opened, stepwise):
