@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from evohpo.analysis.data import Floats
     from evohpo.study.study import Study
 
-MEASURED = 300  # times that a volume of three or more dimensions is measured, at most
+MOST, LEAST = 300, 16  # times that a volume of three or more dimensions is measured
+EFFORT = 3_000_000  # of all of them together, in points of three-dimensional fronts: about a second
 
 
 def hypervolume(study: Study) -> Any:
@@ -99,14 +100,15 @@ def _plane(F: Floats, reference: Floats) -> tuple[list[int], list[float]]:
 
 
 def _space(F: Floats, reference: Floats) -> tuple[list[int], list[float]]:
-    """Return the same in any number of dimensions: measured where the front changed, of many changes at so many of them."""
-    rows, members = [], np.empty((0, F.shape[1]))
-    fronts: dict[int, Floats] = {}
-    for i, f in enumerate(F):
-        if (f < reference).all() and not (members <= f).all(1).any():
-            members = np.vstack([members[~(f <= members).all(1)], f])
-            fronts[i] = members
-    rows = list(fronts)
-    if len(rows) > MEASURED:
-        rows = even(np.array(rows), MEASURED).tolist()
-    return rows, [pareto.hypervolume(fronts[i], reference) for i in rows]
+    """Return the same in three or more dimensions: measured where the front changed, of many changes at some of them."""
+    members, entered, most = np.empty((F.shape[1], 0)), [], 1  # a column a member
+    for i in np.flatnonzero((reference > F).all(1)).tolist():
+        f = F[i][:, None]
+        if not (members <= f).all(0).any():
+            beaten = (f <= members).all(0)
+            members = np.hstack([members[:, ~beaten] if beaten.any() else members, f])
+            entered.append(i)
+            most = max(most, members.shape[1])
+    times = int(np.clip(EFFORT / (most * max(1.0, most / 300) ** (F.shape[1] - 3)), LEAST, MOST))
+    steps = even(np.arange(len(entered)), times).tolist()
+    return [entered[k] for k in steps], [pareto.hypervolume(F[entered[: k + 1]], reference) for k in steps]

@@ -94,7 +94,7 @@ def _read(study: Study, events: list[tuple[str, int | None, float, str | None]])
             begin = opened.pop(n)
             if trial.job.startswith("reused "):
                 continue  # nobody worked
-            if trial.seconds and not any(s.number == n for s in found[-1:]):
+            if trial.seconds:  # what lies before was waiting, or a run that was killed
                 begin = max(begin, time - trial.seconds)
             found.append(Spell(begin, time, n, trial.worker))
     found += [Spell(time, last, n, trials[n].worker, open=True) for n, time in opened.items() if not trials[n].ended]

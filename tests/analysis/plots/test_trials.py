@@ -9,7 +9,9 @@ import pytest
 
 import evohpo as eh
 from evohpo.analysis.plots import Plots
+from evohpo.analysis.plots.hypervolume import grown
 from evohpo.errors import UnknownName, UsageError
+from evohpo.trials import pareto
 from tests.analysis.plots.studies import HOSTILE, mixed, told, trace, two
 
 # History
@@ -161,7 +163,7 @@ def test_hypervolume_is_that_of_the_front_up_to_each_trial(make):
     reference = np.array([-study.reference["gain"], study.reference["price"]])
     for number, volume in zip(points.x[::3], points.y[::3], strict=True):
         some = np.array([t.fitness for t in study.trials if t.feasible and t.number <= number])
-        assert volume == pytest.approx(eh.trials.pareto.hypervolume(some, reference), rel=1e-6)
+        assert volume == pytest.approx(pareto.hypervolume(some, reference), rel=1e-6)
     assert points.y[-1] == pytest.approx(study.hypervolume(), rel=1e-6)
 
 
@@ -322,3 +324,22 @@ def test_static_parameters_alone_leave_nothing_to_slice():
     with pytest.raises(UsageError, match="static"):
         Plots(study).slices()
     assert trace(Plots(study).history(), "completed").y[0] == 1.0
+
+
+@pytest.mark.parametrize("m", [2, 3, 4])
+def test_a_growing_volume_is_that_of_all_points_so_far(m):
+    rng = np.random.default_rng(m)
+    F = np.round(rng.random((60, m)), 1)  # ties, duplicates, points on the bounds
+    reference = np.full(m, 0.9)
+    rows, volumes = grown(F, reference)
+    for i in range(60):
+        known = volumes[np.searchsorted(rows, i, side="right") - 1]
+        assert known == pytest.approx(pareto.hypervolume(F[: i + 1], reference), abs=1e-9)
+
+
+def test_a_front_of_ten_thousand_members_is_measured_in_time():
+    angle = np.random.default_rng(1).random(10_000) * np.pi / 2
+    F = np.column_stack([np.cos(angle), np.sin(angle)])
+    rows, volumes = grown(F, np.array([1.0, 1.0]))
+    assert len(rows) == 10_000
+    assert volumes[-1] == pytest.approx(1 - np.pi / 4, abs=1e-3)
