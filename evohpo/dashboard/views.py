@@ -55,7 +55,6 @@ class View:
             changed = live.changed_since(since)
             return answer | {
                 "name": study.name,
-                "results": live.results,
                 "columns": columns,
                 "all": changed is None,
                 "rows": rows_of(study, study.trials if changed is None else changed, columns),

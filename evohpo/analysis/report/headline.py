@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evohpo.analysis.data import repeated
 from evohpo.analysis.report.rows import exact, rounded
 from evohpo.analysis.summary import method_of
 from evohpo.pruners.naming import pruner_text
@@ -76,7 +77,7 @@ def headline_of(study: Study) -> Headline:
     why = ", ".join(f"{name} = {value}" for name, value in study.stopped.items())
     return Headline(
         study.name, about, str(study.goals), facts, counts, len(study.trials),
-        sum(t.job.startswith("reused ") for t in study.trials), f"ended ({why})" if why else "has not ended",
+        sum(map(repeated, study.trials)), f"ended ({why})" if why else "has not ended",
     )  # fmt: skip
 
 

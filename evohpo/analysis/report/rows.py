@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evohpo.analysis.data import repeated
 from evohpo.analysis.summary import method_of
 from evohpo.trials.goals import as_number
 
@@ -67,7 +68,7 @@ def rows_of(study: Study, trials: Iterable[Trial], columns: Iterable[Column]) ->
 
 def note_of(trial: Trial) -> str | None:
     """Return what is worth a remark: the error, or whose result it took over."""
-    text = trial.error or (trial.job if trial.job.startswith("reused ") else "")
+    text = trial.error or (trial.job if repeated(trial) else "")
     return shortened(text) or None
 
 
