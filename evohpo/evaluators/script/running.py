@@ -64,7 +64,6 @@ class Running:
         events: what happened and was not yet returned.
         step: the last step returned.
         metrics: the metrics of that step.
-        over: whether its end is among the events.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class Running:
         self.attempts = 0
         self.began: float | None = None
         self.deadline = math.inf
-        self.verdict, self.asked, self.over = Verdict.GO, False, False
+        self.verdict, self.asked = Verdict.GO, False
         self.fate: Failed | None = None
         self.events: deque[Event] = deque()
         self.step = job.step
@@ -192,18 +191,15 @@ class Running:
             problem = "it told no metric: call evohpo.report(...) in it, or say in metrics= how to find them"
         if problem:
             return self.failed("value", f"the script ended, and {problem}")
-        hows = {name: how if isinstance(how, str) else how.get(name, "last") for name in values}
-        hows |= {
-            name: "last" for source in self._sources if isinstance(source, Board) for name in source.names
-        }  # reduced there
+        reduced = {name for source in self._sources if isinstance(source, Board) for name in source.names}
+        hows = {name: how if isinstance(how, str) else how.get(name, "last") for name in values.keys() - reduced}
         return Finished(self.job.number, self._gathering.reduced(hows), self.seconds, self._gathering.last, self.worker)
 
     # ---- how it ends
 
     def end(self, end: End) -> None:
-        """Put its end among the events; nothing that comes later counts."""
+        """Put its end among the events."""
         self.events.append(end)
-        self.over = True
 
     def ended_early(self) -> End:
         """Return the end of a trial that the study stopped or paused after the last step returned."""
