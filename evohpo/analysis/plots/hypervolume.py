@@ -109,6 +109,6 @@ def _space(F: Floats, reference: Floats) -> tuple[list[int], list[float]]:
             members = np.hstack([members[:, ~beaten] if beaten.any() else members, f])
             entered.append(i)
             most = max(most, members.shape[1])
-    times = int(np.clip(EFFORT / (most * max(1.0, most / 300) ** (F.shape[1] - 3)), LEAST, MOST))
+    times = int(np.clip(EFFORT / (most * max(1.0, most / 300) ** (2 * F.shape[1] - 6)), LEAST, MOST))
     steps = even(np.arange(len(entered)), times).tolist()
     return [entered[k] for k in steps], [pareto.hypervolume(F[entered[: k + 1]], reference) for k in steps]
