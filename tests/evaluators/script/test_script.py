@@ -141,20 +141,20 @@ def test_metrics_are_read_from_a_file_of_results(script, trial, name, content):
     assert trial(script(code), ResultsFile(name))[-1].value == {"loss": 0.5}
 
 
-@pytest.mark.parametrize("name", ["r.json", "r.jsonl", "r.csv"])
 @pytest.mark.parametrize(
     "code",
     [
-        "open('{}', 'wb').write(bytes(range(256)) * 1000)",
-        "open('{}', 'w').write('\"' + 'x' * 500_000 + '\\n' + '\\0,' * 500_000)",
-        "import os; os.mkdir('{}')",
-        "open('{}', 'w').write('[' * 200_000)",
-        "open('{}', 'w').write('[1, null, {{}}]\\nloss\\n\\n,,,\\n')",
+        "open(name, 'wb').write(bytes(range(256)) * 1000)",
+        "open(name, 'w').write('\"' + 'x' * 500_000 + '\\n' + '\\0,' * 500_000)",
+        "import os; os.mkdir(name)",
+        "open(name, 'w').write('[' * 200_000)",
+        "open(name, 'w').write('[1, null, {}]\\nloss\\n\\n,,,\\n')",
     ],
     ids=range(5),
 )
-def test_a_broken_file_of_results_fails_its_trial(script, trial, name, code):
-    end = trial(script(code.format(name)), ResultsFile(name, "loss"))[-1]
+def test_broken_files_of_results_fail_their_trial(script, trial, code):
+    names = ["r.json", "r.jsonl", "r.csv"]
+    end = trial(script(f"for name in {names}:\n    {code}"), [ResultsFile(name, "loss") for name in names])[-1]
     assert (end.kind, "metric 'loss' is missing" in end.reason) == ("value", True), end
 
 
@@ -204,7 +204,7 @@ def writes_events(script):
             for step in range(0, 50, 10):
                 writer.add_scalar("val/loss", 10 / (step + 10), step)
                 writer.flush()
-                time.sleep(0.15)
+                time.sleep(0.1)
     """)
 
 
@@ -306,14 +306,13 @@ def test_megabytes_and_garbage_may_be_printed(script, trial):
     assert end.seconds < 20
 
 
-@pytest.mark.parametrize(
-    "line", ['{"loss": 1e999}', '{"step": 1e999, "loss": 1}', '{"loss": [1]}', "[" * 100_000, '{"a":' * 100_000,
-             '{"step": "nan", "loss": 1}', '{"loss": ' + "9" * 5000 + "}", "\0", '{"step": -5, "loss": null}'],
-    ids=range(9),
-)  # fmt: skip
-def test_strange_json_lines_end_no_study(line, script, trial):
-    (Path(script("")[1]).parent / "line").write_text(line)
-    code = f"print(open({str(Path(script('')[1]).parent / 'line')!r}).read()); print('{{\"loss\": 0.5}}')"
+def test_strange_json_lines_end_no_study(script, trial):
+    lines = [
+        '{"loss": 1e999}', '{"step": 1e999, "loss": 1}', '{"loss": [1]}', "[" * 100_000, '{"a":' * 100_000,
+        '{"step": "nan", "loss": 1}', '{"loss": ' + "9" * 5000 + "}", "\0", '{"step": -5, "loss": null}', '{"loss": 0.5}',
+    ]  # fmt: skip
+    (Path(script("")[1]).parent / "lines").write_text("\n".join(lines))
+    code = f"print(open({str(Path(script('')[1]).parent / 'lines')!r}).read())"
     assert trial(script(code), ["loss"])[-1].value == {"loss": 0.5}
 
 
@@ -438,7 +437,7 @@ PATTERN = r"epoch=(\d+)"
 )
 def test_a_paused_script_goes_on_or_is_run_again(script, tmp_path, first, options, resumed):
     job = Job(0, {}, directory=tmp_path / "trial")
-    with eh.Script(script(EPOCHS.format(first=first, pause=0.3)), LOSS, workers=1, **options) as evaluator:
+    with eh.Script(script(EPOCHS.format(first=first, pause=0.2)), LOSS, workers=1, **options) as evaluator:
         events = run(evaluator, job, verdict=lambda e: e.step == 2 and evaluator.stop(0, pause=True))[0]
         assert isinstance(events[-1], Paused)
         assert events[-1].step == 2
