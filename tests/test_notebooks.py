@@ -14,7 +14,9 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 PRIMER, DIGITS, OWN = "01_what_a_generation_is", "02_digits_eight_algorithms", "03_bring_your_own_algorithm"
-STOPPING, SAGEMAKER = "04_early_stopping", "06_sagemaker"
+STOPPING, SAGEMAKER, NETWORKS = "04_early_stopping", "06_sagemaker", "07_small_networks"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # plotly needs one for still pictures
+browser = pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="no Chromium: apt-get install chromium")
 LIMIT = 400_000  # bytes: what a code host still shows
 
 
@@ -85,6 +87,9 @@ def stopping(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         replayed="replayed.T.to_dict()",
         front="[[t.metrics['score'], t.metrics['training_time']] for t in study.front()]",
         stopped="int((table.status == 'stopped').sum())",
+        matters="{metric: shares.to_dict() for metric, shares in matters.items()}",
+        chosen="[chosen.number in [t.number for t in study.front()], study.trials[0].label]",
+        pictures="len(study.plot.front().data)",
     )
 
 
@@ -105,6 +110,21 @@ def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         builtin="builtin.table().status.tolist()",
         warm="warm.table().label.tolist()",
         found="found.accuracy.to_dict()",
+    )
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return execute(
+        NETWORKS,
+        tmp_path_factory.mktemp("networks"),
+        status="table.status.tolist()",
+        front="[[t.metrics['val_acc'], t.metrics['num_params']] for t in study.front()]",
+        sizes="[[t.params['hidden_size_1'], t.params['hidden_size_2']] for t in study.trials]",
+        r2="{metric: attrs['r2'] for metric, attrs in trust.items()}",
+        colours="sorted(n for trace in study.plot.front().data if trace.mode == 'markers' for n in trace.marker.color)",
+        numbers="list(range(len(study.trials)))",
+        volumes="[v for trace in study.plot.hypervolume().data for v in trace.y]",
     )
 
 
@@ -241,6 +261,32 @@ def test_replayed_curves_say_what_each_pruner_saves(stopping):
 def test_the_front_of_the_classifier_keeps_the_constraints(stopping):
     assert stopping["stopped"] > 0
     assert all(score >= 0.85 and seconds <= 1 for score, seconds in stopping["front"])
+
+
+@browser
+@pytest.mark.slow
+def test_what_matters_for_the_classifier_is_learned_from_its_trials(stopping):
+    assert set(stopping["matters"]) == {"score", "training_time"}
+    for shares in stopping["matters"].values():
+        assert sum(shares.values()) == pytest.approx(1)
+    assert stopping["chosen"] == [True, "baseline"]
+
+
+@browser
+@pytest.mark.slow
+def test_networks_are_found_that_are_small_and_accurate(networks):
+    assert networks["status"] == ["completed"] * 96
+    assert max(accuracy for accuracy, parameters in networks["front"] if parameters <= 80_000) > 0.94
+    assert all(accuracy >= 0.94 and parameters <= 80_000 for accuracy, parameters in networks["front"])
+    assert all(second <= first for first, second in networks["sizes"])
+
+
+@browser
+@pytest.mark.slow
+def test_the_size_of_a_network_is_learned_exactly_and_the_front_is_coloured_by_trial(networks):
+    assert networks["r2"]["num_params"] > 0.99
+    assert networks["colours"] == networks["numbers"]
+    assert networks["volumes"] == sorted(networks["volumes"])
 
 
 @pytest.mark.slow

@@ -57,7 +57,8 @@ def failures(study: Study) -> Iterator[Diagnosis]:
         reasons.setdefault(reason_of(t), []).append(t)
     largest = sorted(reasons.values(), key=len, reverse=True)
     listed = "; ".join(
-        f"{count(len(group), 'time')} {reason_of(group[0])!r} (first in trial {group[0].number})" for group in largest[:3]
+        f"{count(len(group), 'time')} {reason_of(group[0])!r} (first in trial {group[0].number})"
+        for group in largest[:3]
     )
     more = f"; and {count(len(largest) - 3, 'other reason')}" if len(largest) > 3 else ""
     where = _where(study, [t for t in ended if not t.failed], failed)

@@ -132,7 +132,9 @@ def surrogate_of(study: Study, metric: str | None = None) -> Surrogate:
         from threadpoolctl import threadpool_limits
 
         data = data_of(study, metric, NEEDED)
-        with threadpool_limits(1):  # on busy cores the threads of small fits wait for each other: six times slower, measured
+        with threadpool_limits(
+            1
+        ):  # on busy cores the threads of small fits wait for each other: six times slower, measured
             known[metric] = ended, _learned(study, data)
     return known[metric][1]
 
