@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from evohpo.errors import StoreError, UsageError
 from evohpo.optimizers.protocol import Population
 from evohpo.pruners import Decision
 from evohpo.study.conversation import Conversation, Proposal
+from evohpo.study.journal import Moment
 from evohpo.study.ledger import Ledger
 from evohpo.study.untold import END
 from evohpo.trials.goals import BASELINE
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from evohpo.study.seeds import Seeds
     from evohpo.study.settings import Settings
 
+TIMED = frozenset({"start", "resume", "end"})  # events whose times are kept in memory, too
 INITIAL = "initial"  # label of configurations given to be tried first
 SHARED = ("metrics", "fitness", "violation", "steps", "error", "kind")  # what a duplicate takes over
 
@@ -38,6 +41,8 @@ class Chronicle:
         journal: where events go, None for a study in memory.
         stopped: why the last run ended; {} while one goes on.
         doomed: trials whose last report was answered with STOP, until they have ended.
+        moments: of a study in memory, when its trials were started, paused, taken up again and ended; a journal keeps them
+            itself. No decision hangs on them.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Chronicle:
         self.conversation = Conversation(resolved, settings, seeds, self.ledger, self.write)
         self.initial: deque[tuple[dict[str, Any], str]] = deque()
         self.stopped: dict[str, Any] = {}
+        self.moments: list[Moment] = []
         if journal is not None:
             for record in journal.events():
                 self.apply(record)
@@ -159,8 +165,8 @@ class Chronicle:
     def finish(self, trial: Trial, facts: dict[str, Any]) -> None:
         """End a trial; `facts` are fields of `Trial`. Duplicates that waited for it end with it."""
         status = facts["status"]
-        if self.journal is not None:
-            self.write("end", trial.number, {k: v for k, v in facts.items() if v not in ("", {}, 0, 0.0, None)})
+        kept = {k: v for k, v in facts.items() if v not in ("", {}, 0, 0.0, None)} if self.journal is not None else None
+        self.write("end", trial.number, kept)
         for twin in self._finish(trial, status, facts):
             self._share(twin, trial)
 
@@ -173,6 +179,8 @@ class Chronicle:
         self.write(
             "report", trial.number, [step, metrics] if decision is Decision.CONTINUE else [step, metrics, decision]
         )
+        if self.journal is None and decision is Decision.PAUSE:
+            self.moments.append(Moment("pause", trial.number, time.time()))
         self.commit()
         return decision
 
@@ -355,6 +363,8 @@ class Chronicle:
             StoreError: somebody else wrote to the store since it was opened.
         """
         if self.journal is None:
+            if kind in TIMED and number is not None:
+                self.moments.append(Moment(kind, number, time.time()))
             return
         if not self.journal.writing:
             self.journal = self.journal.reopen_for_writing()

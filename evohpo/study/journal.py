@@ -35,6 +35,20 @@ class Record(NamedTuple):
     rows: bytes | None
 
 
+class Moment(NamedTuple):
+    """When something happened to a trial.
+
+    Attributes:
+        kind: "start", "pause", "resume" or "end"; "last" for the latest event of a study, if it is none of these.
+        number: the trial's number, -1 for none.
+        time: seconds since 1970.
+    """
+
+    kind: str
+    number: int
+    time: float
+
+
 class Journal:
     """Appends events and commits them; opens, checks and reads what was written.
 
@@ -183,6 +197,25 @@ class Journal:
             self._db.executescript(f"PRAGMA application_id={MAGIC}; PRAGMA user_version={FORMAT}; {SCHEMA}")
             self._db.executemany("INSERT INTO header VALUES (?, ?)", header)
             self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", events)
+
+
+def moments(path: Path) -> list[Moment]:
+    """Return when the trials of a stored study were started, paused, taken up again and ended, in order.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    kinds = (
+        "CASE WHEN kind IN ('start', 'resume', 'end') THEN kind "
+        "WHEN kind = 'report' AND json_extract(data, '$[2]') = 'pause' THEN 'pause' "
+        "WHEN id = (SELECT max(id) FROM events) THEN 'last' END"
+    )
+    query = f"SELECT {kinds} AS what, coalesce(number, -1), time FROM events WHERE what IS NOT NULL ORDER BY id"  # noqa: S608
+    try:
+        with contextlib.closing(_connect(path, write=False)) as db:
+            return [Moment(*row) for row in db.execute(query)]
+    except sqlite3.Error as error:
+        raise StoreError(f"store {path}: cannot be read ({error})") from error
 
 
 def exists(path: str | Path) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from evohpo.errors import UnknownName, UsageError
+from evohpo.study import journal as journals
 from evohpo.trials import choosing
 from evohpo.trials.goals import as_number
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evohpo.analysis.plots import Plots
+    from evohpo.study.journal import Moment
     from evohpo.study.ledger import Ledger
     from evohpo.study.study import Study
     from evohpo.trials.goals import Goals
@@ -132,6 +134,15 @@ class Learned:
             raise UsageError(f"reference={reference!r}: give a value for each of {', '.join(metrics)}")
         signs = np.array([-1.0 if o.maximize else 1.0 for o in self.goals.objectives])
         return self.ledger.hypervolume(np.asarray(point, float) * signs)
+
+    def moments(self) -> list[Moment]:
+        """Return when trials were started, paused, taken up again and ended, in order; attached ones were not.
+
+        Raises:
+            StoreError: the study's file cannot be read.
+        """
+        chronicle = self._study._chronicle
+        return journals.moments(chronicle.journal.path) if chronicle.journal is not None else list(chronicle.moments)
 
     def table(self) -> pd.DataFrame:
         """Return one row a trial."""

@@ -88,9 +88,18 @@ def test_a_paused_trial_has_a_bar_a_spell(tmp_path):
         assert len([s for s in spells if s.number == number]) > 1
 
 
-def test_a_study_in_memory_has_no_timeline(step_study):
-    with pytest.raises(UsageError, match="store="):
-        Plots(step_study).timeline()
+@pytest.mark.parametrize("pruner", [None, eh.ASHA(max_steps=9, kind="promotion")], ids=["none", "pausing"])
+def test_a_study_in_memory_has_the_times_that_a_stored_one_has(pruner, tmp_path):
+    def objective(params):
+        for step in range(1, 10):
+            time.sleep(0.001)
+            yield {"loss": abs(params["x"] - 0.3) + 1 / step}
+
+    how = {"minimize": "loss", "optimizer": "random", "trials": 9, "seed": 1, "pruner": pruner, "progress": False}
+    memory, stored = eh.tune(objective, FLAT, **how), eh.tune(objective, FLAT, store=tmp_path / "s.db", **how)
+    assert [m[:2] for m in memory.moments()] == [m[:2] for m in stored.moments() if m.kind != "last"]
+    assert [s[2:] for s in spells_of(memory)] == [s[2:] for s in spells_of(stored)]
+    assert {t.name for t in Plots(memory).timeline().data} == {t.name for t in Plots(stored).timeline().data}
 
 
 def test_running_trials_reach_to_the_last_event(tmp_path):
