@@ -28,6 +28,8 @@ def report(store: Path, out: Path | None) -> None:
     with load(store) as study:
         out = out or store.with_suffix(".html")
         check_out(out, store)
-        from evohpo.analysis.report import write_report
+        from rich.console import Console
 
-        click.echo(f"Wrote {write_report(study, out)}")
+        with Console(stderr=True).status(f"Learning from {len(study.trials)} trials"):
+            path = study.write_report(out)
+        click.echo(f"Wrote {path}")

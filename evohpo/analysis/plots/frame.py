@@ -46,11 +46,13 @@ def text(name: Any, longest: int = LONGEST) -> str:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Return a number with few digits.
+    """Return a number with few digits, below a million without an exponent.
 
-    >>> number(0.123456), number(2000000.0), number(12.0), number(0.00001)
-    ('0.1235', '2e6', '12', '1e-5')
+    >>> number(0.123456), number(2000000.0), number(80000.0), number(12.0), number(0.00001)
+    ('0.1235', '2e6', '80000', '12', '1e-5')
     """
+    if 10**digits <= abs(value) < 1e6:
+        return f"{value:.0f}"
     digits_of, *exponent = f"{value:.{digits}g}".split("e")
     return f"{digits_of}e{int(exponent[0])}" if exponent else digits_of
 
