@@ -46,7 +46,8 @@ def tune(
         space: a `Space`, or the dict that makes one.
         maximize: a metric or several to be made large; at least one objective is required.
         minimize: a metric or several to be made small.
-        constraints: outcome constraints such as "seconds <= 1".
+        constraints: outcome constraints such as "seconds <= 1", "2 * latency + size <= 40", "accuracy >= 0.95 * baseline"; the
+            baseline is what the first trial has as that metric: the first of `initial`, else the space's defaults.
         optimizer: a registered name, `use(...)`, a class, a generator or search function, or a live foreign object.
         pruner: ends or pauses trials that will not win: `ASHA(max_steps=81)`, a name such as "median", a live pruner.
         trials: at most so many trials in all, those of earlier runs of the same store included.

@@ -41,7 +41,7 @@ class Study(Learned):
         space: what is searched.
         maximize: a metric or several to be made large.
         minimize: a metric or several to be made small; at least one objective is required.
-        constraints: outcome constraints such as "accuracy >= 0.85".
+        constraints: outcome constraints such as "accuracy >= 0.85", "accuracy >= 0.95 * baseline"; see `evohpo.tune`.
         optimizer: a registered name, `evohpo.use(...)`, a class, a generator or search function, or a live object.
         pruner: decides at each report whether a trial goes on: `ASHA(...)`, a name such as "median", an object with
             `report(trial, step, value)`, a live pruner of a library with an adapter.
