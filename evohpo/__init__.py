@@ -27,7 +27,7 @@ _HOMES = {
     "pruners": [
         "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
     ],
-    "evaluators": ["Inline", "Threads", "Processes", "Script", "Batched", "Context", "Evaluator", "TensorBoard"],
+    "evaluators": ["Inline", "Threads", "Processes", "Script", "Batched", "Context", "Evaluator", "TensorBoard", "Dask", "Ray"],
     "replayed": ["Replayed"],
     "reporting": ["report", "trial"],
     "study": ["Study", "Stop", "load"],
@@ -59,9 +59,11 @@ if TYPE_CHECKING:
     from evohpo.errors import UsageError as UsageError
     from evohpo.evaluators import Batched as Batched
     from evohpo.evaluators import Context as Context
+    from evohpo.evaluators import Dask as Dask
     from evohpo.evaluators import Evaluator as Evaluator
     from evohpo.evaluators import Inline as Inline
     from evohpo.evaluators import Processes as Processes
+    from evohpo.evaluators import Ray as Ray
     from evohpo.evaluators import Script as Script
     from evohpo.evaluators import TensorBoard as TensorBoard
     from evohpo.evaluators import Threads as Threads

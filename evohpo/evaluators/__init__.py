@@ -9,6 +9,7 @@ from evohpo.lazy import exports
 if TYPE_CHECKING:
     from evohpo.evaluators.batched import Batched, BatchedInline
     from evohpo.evaluators.context import Context, TrialStopped
+    from evohpo.evaluators.engines import Dask, Ray
     from evohpo.evaluators.inline import Inline
     from evohpo.evaluators.metrics import NUMBER
     from evohpo.evaluators.processes import Processes
@@ -23,6 +24,7 @@ __getattr__, __dir__ = exports(
     {
         "batched": ("Batched", "BatchedInline"),
         "context": ("Context", "TrialStopped"),
+        "engines": ("Dask", "Ray"),
         "inline": ("Inline",),
         "metrics": ("NUMBER",),
         "processes": ("Processes",),
@@ -35,6 +37,6 @@ __getattr__, __dir__ = exports(
 )
 
 __all__ = [
-    "NUMBER", "Batched", "BatchedInline", "Context", "Evaluator", "Event", "Failed", "Finished", "Inline", "Job", "Paused",
-    "Processes", "Reported", "Script", "Simulated", "Started", "TensorBoard", "Threads", "TrialStopped",
+    "NUMBER", "Batched", "BatchedInline", "Context", "Dask", "Evaluator", "Event", "Failed", "Finished", "Inline", "Job",
+    "Paused", "Processes", "Ray", "Reported", "Script", "Simulated", "Started", "TensorBoard", "Threads", "TrialStopped",
 ]  # fmt: skip

@@ -1,0 +1,379 @@
+"""Runs trials as tasks of a Dask cluster."""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pickle
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import TimeoutError as TooSlow
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from evohpo.errors import EvohpoError, UsageError
+from evohpo.evaluators.engines.seat import Packed, Parcel, Seat, Terms, is_end
+from evohpo.evaluators.engines.tasks import TICK, Engine
+from evohpo.evaluators.protocol import Event, Failed, Job
+
+if TYPE_CHECKING:
+    from evohpo.evaluators.context import Verdict
+
+IDLE = 60.0  # seconds after which processes without a trial leave a worker, should the study be gone
+CLOSING = 30.0  # seconds for workers to end what runs there
+AnyClient: TypeAlias = Any  # half of what Dask has carries types
+Future: TypeAlias = Any
+Priority: TypeAlias = Callable[[Mapping[str, Any]], float]
+
+
+class Dask(Engine):
+    """Runs each trial as a task of a Dask cluster, in a process of its own next to the worker that took it.
+
+    A trial may crash, hang or eat memory: its process ends, the worker and the trials beside it go on. When a worker is
+    lost its trials start again on another one, and no step is reported twice; where the scheduler is lost the study ends
+    with an error, and a stored one goes on later. The objective is sent once to each worker. Workers need evohpo and
+    what the objective imports; checkpoints in `ctx.directory` need a folder that all workers see.
+
+    Args:
+        cluster: a `Client`, the address of a scheduler ("tcp://..."), a cluster object of Dask, or the arguments of a
+            `LocalCluster`, e.g. {"n_workers": 4}; None for a `LocalCluster` for `workers` trials. What is given as an
+            object stays open, what is made here is closed at the end.
+        workers: how many trials run at once; None for as many as the cluster has room for, as it grows and shrinks. An
+            adaptive cluster grows while trials wait: give the most that it may run.
+        resources: what a trial needs of the resources that workers were started with, e.g. {"GPU": 1}.
+        timeout: seconds a trial may run, not counting the time it waits for a worker.
+        memory: bytes a trial may use; the limits of Dask's workers do not count processes of trials.
+        retries: how often a trial starts again whose worker was lost.
+        threads: native threads (OpenMP, BLAS) a trial may use; None for what its worker was started with.
+        priority: of a trial that waits, computed from its parameters; higher ones first.
+
+    Raises:
+        UsageError: an argument that makes no sense, or Dask is not installed.
+
+    Example:
+        >>> evaluator = Dask("tcp://scheduler:8786", resources={"GPU": 1}, timeout=3600)
+    """
+
+    def __init__(
+        self,
+        cluster: Any = None,
+        *,
+        workers: int | None = None,
+        resources: Mapping[str, float] | None = None,
+        timeout: float | None = None,
+        memory: float | None = None,
+        retries: int = 1,
+        threads: int | None = None,
+        priority: Priority | None = None,
+    ) -> None:
+        super().__init__(workers, timeout, memory, retries, threads, "trial")
+        self._given, self._resources, self._priority = cluster, dict(resources or {}), priority
+
+    def _connect(self, terms: Terms) -> _Cluster:
+        client, opened = open_client(self._given, self._workers, self._resources)
+        return _Cluster(client, opened, self._run, terms, self._resources, self._priority)
+
+
+def open_client(given: Any, workers: int | None, resources: Mapping[str, float]) -> tuple[AnyClient, list[Any]]:
+    """Return a client, and what was opened for it and is to be closed, the first one first.
+
+    Raises:
+        UsageError: Dask is missing, the scheduler cannot be reached, or the client cannot be used from here.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise UsageError("Dask is not installed: pip install 'evohpo[dask]'") from error
+    if isinstance(given, Client):
+        if given.asynchronous:
+            raise UsageError("Dask(client): an asynchronous client cannot be used; make it with asynchronous=False")
+        return given, []
+    if given is None or isinstance(given, Mapping):
+        defaults = {"n_workers": workers, "threads_per_worker": 1} if workers is not None else {}
+        options = {"dashboard_address": None, **defaults, **(given or {})}
+        if resources and given is None:
+            options["resources"] = dict(resources)  # of each worker, which runs one trial
+        cluster = LocalCluster(**options)
+        client = Client(cluster, set_as_default=False)
+        return client, [client, cluster]
+    try:
+        client = Client(given, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"Dask({given!r}): there is no scheduler to connect to ({error})") from error
+    return client, [client]
+
+
+# ---- the study's side
+
+
+class _Cluster:
+    """Submits parcels, and turns what the workers log under the run's topic into events."""
+
+    def __init__(
+        self, client: AnyClient, opened: list[Any], run: str, terms: Terms, resources: Mapping[str, float],
+        priority: Priority | None,
+    ) -> None:  # fmt: skip
+        self._client, self._opened, self._terms = client, opened, terms
+        self._resources, self._priority = dict(resources), priority
+        self._run = f"{run}-{secrets.token_hex(4)}"
+        self._address = str(client.scheduler.address)
+        self._objectives: dict[int, Packed] = {}
+        self._futures: dict[str, Future] = {}
+        self._numbers: dict[str, int] = {}
+        self._where: dict[str, str] = {}
+        self._inbox: SimpleQueue[tuple[str, Event]] = SimpleQueue()
+        self._slots, self._looked = 0, monotonic()
+        self._look: Any = None
+        client.subscribe_topic(self._run, self._hear)
+        self._slots = self._count(client.scheduler_info(n_workers=-1))
+
+    def load(self, key: int, objective: Packed) -> None:
+        """Keep an objective until workers ask for it."""
+        self._objectives = {key: objective}
+
+    def start(self, parcel: Parcel, job: Job) -> None:
+        """Submit a task."""
+        near: dict[str, Any] = {"workers": [parcel.near], "allow_other_workers": True} if parcel.near else {}
+        future = self._client.submit(
+            serve, self._run, parcel, self._terms, key=parcel.token, pure=False, retries=0,
+            resources=self._resources or None, priority=0 if self._priority is None else self._priority(job.params), **near,
+        )  # fmt: skip
+        self._futures[parcel.token], self._numbers[parcel.token] = future, parcel.number
+        self._client.loop.add_callback(self._follow, parcel.token, parcel.number, future)
+
+    def answer(self, token: str, verdict: Verdict) -> None:
+        """Put a verdict into the worker's hands; a worker that is gone needs none."""
+        self._client.loop.add_callback(self._tell, self._where[token], _answer, self._run, token, verdict)
+
+    def cancel(self, token: str) -> None:
+        """Cancel a task; if it runs, its worker notices and ends its process."""
+        self._forget(token).cancel()
+
+    def hear(self, timeout: float) -> list[tuple[str, Event]]:
+        """Return what came in.
+
+        Raises:
+            EvohpoError: the scheduler is gone.
+        """
+        heard: list[tuple[str, Event]] = []
+        with contextlib.suppress(Empty):
+            heard.append(self._inbox.get(timeout=timeout) if timeout > 0 else self._inbox.get_nowait())
+            while True:
+                heard.append(self._inbox.get_nowait())
+        if self._client.status != "running":
+            raise EvohpoError(
+                f"the connection to the Dask scheduler at {self._address} is lost, and with it what ran there; a study with "
+                "a store goes on when it is run again with a new cluster"
+            )
+        for token, event in heard:
+            if is_end(event) and token in self._futures:
+                self._forget(token)
+        return heard
+
+    def slots(self) -> int:
+        """Return for how many trials there is room, as of a second ago."""
+        if self._look is not None and self._look.done():
+            with contextlib.suppress(Exception):  # hear sees to it
+                self._slots = self._count(self._look.result())
+            self._look = None
+        if self._look is None and monotonic() - self._looked > TICK:
+            self._looked = monotonic()
+            self._look = self._on_loop(self._client.scheduler.identity(n_workers=-1))
+        return self._slots
+
+    def close(self) -> None:
+        """Cancel the tasks, end the processes of trials, close what was opened."""
+        client = self._client
+        try:
+            if client.status == "running":
+                for token in list(self._futures):
+                    self.cancel(token)
+                client.unsubscribe_topic(self._run)
+                with contextlib.suppress(TooSlow):  # a worker that hangs; its processes end with it
+                    self._on_loop(self._tell(None, _close, self._run)).result(CLOSING)
+        finally:
+            for opened in self._opened:
+                opened.close()
+
+    def _forget(self, token: str) -> Future:
+        self._where.pop(token, None)
+        self._numbers.pop(token, None)
+        return self._futures.pop(token)
+
+    def _count(self, info: Mapping[str, Any]) -> int:
+        slots = 0
+        for worker in info["workers"].values():
+            rooms = [worker["nthreads"], *(worker["resources"].get(k, 0) // v for k, v in self._resources.items() if v)]
+            slots += int(min(rooms))
+        adaptive = getattr(getattr(self._client, "cluster", None), "_adaptive", None)
+        if adaptive is None:
+            return slots
+        # it grows only while trials wait, so there are to be some
+        most = adaptive.maximum * max(1, slots // max(1, len(info["workers"])))
+        return int(min(most, max(1, 2 * slots)))
+
+    def _on_loop(self, what: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(_awaited(what), self._client.loop.asyncio_loop)
+
+    # ---- on the client's event loop
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        token, address, content = event[1]
+        if not token:
+            self._client.loop.add_callback(self._deposit, address, content)
+            return
+        for each in pickle.loads(content):  # noqa: S301 - from a worker of the cluster that the user trusts
+            self._where[token] = address
+            self._inbox.put((token, each))
+
+    async def _deposit(self, address: str, key: int) -> None:
+        if key in self._objectives:
+            await self._tell(address, _deposit, self._run, key, self._objectives[key].blob, self._objectives[key].paths)
+
+    async def _tell(self, address: str | None, function: Callable[..., Any], *given: Any) -> None:
+        workers = None if address is None else [address]
+        with contextlib.suppress(Exception):  # a worker that is gone; what it ran is heard of in another way
+            await self._client.run(function, *given, workers=workers, on_error="ignore")
+
+    async def _follow(self, token: str, number: int, future: Future) -> None:
+        """Notice a task that ends without having told of its trial's end."""
+        try:
+            error = await future.exception()
+        except (Exception, asyncio.CancelledError) as cancelled:  # noqa: BLE001 - by us, by somebody, with the scheduler
+            error = cancelled
+        ended = "was cancelled" if future.status == "cancelled" else "ended and told nothing"
+        reason = f"its task {ended}" if error is None else f"{type(error).__name__}: {error}"
+        self._inbox.put((token, Failed(number, "lost", " ".join(reason.split())[:500], 0.0)))
+
+
+async def _awaited(what: Any) -> Any:
+    return await what
+
+
+# ---- the workers' side
+
+
+class _Pool:
+    """The processes of one study's trials on one worker."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.seats: dict[str, Seat] = {}  # by token
+        self._idle: list[Seat] = []
+        self._objectives: dict[int, Packed] = {}
+        self._asked: set[int] = set()
+        self._change = threading.Condition()
+        self._timer: threading.Timer | None = None
+
+    def take(self, parcel: Parcel, make: Callable[[], Seat]) -> Seat:
+        """Return a free seat: the one that has the trial in memory, if there is one."""
+        with self._change:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._idle.sort(key=lambda seat: parcel.number in seat.paused)
+            seat = self.seats[parcel.token] = self._idle.pop() if self._idle else make()
+        return seat
+
+    def give_back(self, token: str) -> None:
+        """Keep a seat for the next trial, but not for ever."""
+        with self._change:
+            self._idle.append(self.seats.pop(token))
+            if not self.seats:
+                self._timer = threading.Timer(IDLE, self.close)
+                self._timer.daemon = True
+                self._timer.start()
+            self._change.notify_all()
+
+    def objective(self, key: int, ask: Callable[[], None], gone: Callable[[], bool]) -> Packed | None:
+        """Return an objective, asking the study for it the first time; None if nobody waits any more."""
+        with self._change:
+            while key not in self._objectives:
+                if gone():
+                    return None
+                if key not in self._asked:
+                    self._asked.add(key)
+                    ask()
+                self._change.wait(TICK)
+            return self._objectives[key]
+
+    def deposit(self, key: int, objective: Packed) -> None:
+        """Take what was asked for."""
+        with self._change:
+            self._objectives = {key: objective}
+            self._change.notify_all()
+
+    def close(self) -> None:
+        """End all processes; those of running trials by whoever waits for them."""
+        with self._change:
+            if self._timer is not None:
+                self._timer.cancel()
+            self.closed = True
+            self._change.wait_for(lambda: not self.seats, CLOSING)
+            idle, self._idle = self._idle, []
+            self._objectives.clear()
+        for seat in idle:
+            seat.close()
+            seat.clear()
+        with _LOCK:
+            for run in [run for run, pool in _POOLS.items() if pool is self]:
+                del _POOLS[run]
+
+
+_POOLS: dict[str, _Pool] = {}  # by run, in a worker's process
+_LOCK = threading.Lock()
+RUNNING = {"executing", "long-running"}
+
+
+def _pool(run: str) -> _Pool:
+    with _LOCK:
+        return _POOLS.setdefault(run, _Pool())
+
+
+def serve(run: str, parcel: Parcel, terms: Terms) -> None:
+    """Run a trial to its end; the task. What happens is logged under the topic `run`."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    pool = _pool(run)
+
+    def gone() -> bool:
+        task = worker.state.tasks.get(parcel.token)
+        closing = worker.status.name not in {"running", "paused"}
+        return pool.closed or closing or task is None or task.state not in RUNNING
+
+    objective = pool.objective(parcel.key, lambda: worker.log_event(run, ["", worker.address, parcel.key]), gone)
+    if objective is None:
+        return
+    seat = pool.take(parcel, lambda: Seat(worker.address, terms))
+    try:
+        seat.start(parcel, objective, {})
+        for events in _all(seat, gone):
+            worker.log_event(run, [parcel.token, worker.address, pickle.dumps(events)])
+    finally:
+        pool.give_back(parcel.token)
+
+
+def _all(seat: Seat, gone: Callable[[], bool]) -> Iterator[list[Event]]:
+    while events := seat.more(gone):
+        yield events
+        if is_end(events[-1]):
+            return
+
+
+def _answer(run: str, token: str, verdict: Verdict) -> None:
+    seat = _pool(run).seats.get(token)
+    if seat is not None:
+        seat.answer(token, verdict)
+
+
+def _deposit(run: str, key: int, blob: bytes, paths: list[str]) -> None:
+    _pool(run).deposit(key, Packed(blob, paths))
+
+
+async def _close(run: str) -> None:
+    if run in _POOLS:
+        await asyncio.to_thread(_pool(run).close)

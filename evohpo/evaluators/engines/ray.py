@@ -1,0 +1,267 @@
+"""Runs trials in actors of a Ray cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import threading
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+from evohpo.errors import EvohpoError, UsageError
+from evohpo.evaluators.engines.seat import Packed, Parcel, Seat, Terms, is_end
+from evohpo.evaluators.engines.tasks import TICK, Engine
+from evohpo.evaluators.protocol import Event, Failed, Job, Reported
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from evohpo.evaluators.context import Verdict
+
+CLOSING = 15.0  # seconds for actors to end what runs there
+AT_ONCE = 4  # calls of an actor: one that waits for what happens, and those that interrupt it
+NAMES = {"num_cpus": "CPU", "num_gpus": "GPU"}  # Ray has two names for each
+
+
+class Ray(Engine):
+    """Runs trials in actors of a Ray cluster, each trial in a process of its own next to the actor.
+
+    An actor with `resources` is kept for the next trial; Ray starts more machines while actors wait, where it can. A trial
+    may crash, hang or eat memory: its process ends, the actor goes on. When an actor or its machine is lost the trial
+    starts again elsewhere, and no step is reported twice. The objective is put into Ray's store once. Machines need evohpo
+    and what the objective imports; checkpoints in `ctx.directory` need a folder that all of them see.
+
+    Args:
+        address: of a cluster ("auto", "ray://..."); None for one on this machine. A connection that exists (`ray.init` was
+            called) is used and stays open; one made here is closed at the end.
+        workers: how many trials run at once; None for as many as the cluster has room for, as it grows and shrinks.
+        resources: what a trial needs, as `ray.remote` takes it: num_cpus, num_gpus, memory, resources={...} and others. Devices
+            are in `ctx.resources["gpu"]`, and a trial sees no others.
+        timeout: seconds a trial may run, not counting the time it waits for an actor.
+        memory: bytes a trial may use; Ray does not count processes of trials.
+        retries: how often a trial starts again whose actor was lost.
+        threads: native threads (OpenMP, BLAS) a trial may use; None for as many as Ray gives the actor.
+        options: for `ray.init`, where it is called here.
+
+    Raises:
+        UsageError: an argument that makes no sense, or Ray is not installed.
+
+    Example:
+        >>> evaluator = Ray("auto", resources={"num_cpus": 2, "num_gpus": 1}, timeout=3600)
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        workers: int | None = None,
+        resources: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        memory: float | None = None,
+        retries: int = 1,
+        threads: int | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(workers, timeout, memory, retries, threads, "trial")
+        self._address, self._options = address, dict(options or {})
+        self._resources = {"num_cpus": 1, "num_gpus": 0} | dict(resources or {})
+
+    def _connect(self, terms: Terms) -> _Cluster:
+        try:
+            import ray
+        except ImportError as error:
+            raise UsageError("Ray is not installed: pip install 'evohpo[ray-cluster]'") from error
+        opened = not ray.is_initialized()
+        if opened:
+            local = self._address is None and "RAY_ADDRESS" not in os.environ
+            own: dict[str, Any] = {"address": "local", "include_dashboard": False} if local else {}
+            if local and self._workers is not None and self._resources["num_cpus"] > 0:
+                own["num_cpus"] = self._workers * self._resources["num_cpus"]  # trials that only wait need no core
+            try:
+                ray.init(**{"address": self._address, **own, **self._options})
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                raise UsageError(f"Ray({self._address!r}): there is no cluster to connect to ({error})") from error
+        return _Cluster(opened, terms, self._resources)
+
+
+class _Actor:
+    """One seat, in a process of Ray's."""
+
+    def __init__(self, terms: Terms) -> None:
+        import ray
+
+        devices = ray.get_gpu_ids()
+        self._resources = {"gpu": devices} if devices else {}
+        self._name = f"{ray.util.get_node_ip_address()}:{os.getpid()}"
+        self._seat = Seat(self._name, terms)
+        self._objective: Packed | None = None
+        self._closing = False
+        self._lock = threading.Lock()
+
+    def start(self, parcel: Parcel, objective: Packed | None) -> bytes:
+        """Begin a trial and return its first events; `objective` only if it is another than before."""
+        if objective is not None:
+            self._objective = objective
+        assert self._objective is not None
+        with self._lock:
+            self._seat.start(parcel, self._objective, self._resources)
+            return self._more()
+
+    def follow(self, token: str, verdict: Verdict | None) -> bytes:
+        """Return what happens next, after a verdict if there is one."""
+        if verdict is not None:
+            self._seat.answer(token, verdict)
+        with self._lock:
+            return self._more()
+
+    def interrupt(self, token: str, verdict: Verdict) -> None:
+        """End or pause a trial in the middle of a step."""
+        self._seat.answer(token, verdict)
+
+    def close(self) -> None:
+        """End the process, and what it left."""
+        self._closing = True
+        with self._lock:
+            self._seat.close()
+        self._seat.clear()
+
+    def _more(self) -> bytes:
+        return pickle.dumps(self._seat.more(lambda: self._closing))
+
+
+class _Place:
+    """An actor as the study sees it."""
+
+    def __init__(self, actor: Any) -> None:
+        self.actor = actor
+        self.key = 0  # of the objective it has
+        self.name = ""
+        self.token, self.number = "", 0
+
+
+class _Cluster:
+    """Gives parcels to actors; each actor has one call under way that returns when something happens."""
+
+    def __init__(self, opened: bool, terms: Terms, resources: Mapping[str, Any]) -> None:
+        import ray
+
+        self._ray, self._opened, self._terms = ray, opened, ray.put(terms)
+        self._needs = _needs(resources)
+        self._make = ray.remote(_Actor).options(max_concurrency=AT_ONCE, max_restarts=0, **resources)
+        self._objective: Any = None
+        self._key = 0
+        self._idle: list[_Place] = []
+        self._busy: dict[str, _Place] = {}  # by token
+        self._calls: dict[Any, _Place] = {}  # by reference of what they return
+        self._looked = monotonic()
+        self._slots = self._count()
+
+    def load(self, key: int, objective: Packed) -> None:
+        """Put an objective into Ray's store."""
+        self._key, self._objective = key, self._ray.put(objective)
+
+    def start(self, parcel: Parcel, job: Job) -> None:  # noqa: ARG002 - Ray has no priorities
+        """Give a trial to a free actor, the one that has it in memory if there is one, or to a new one."""
+        self._idle.sort(key=lambda place: place.name == parcel.near)
+        place = self._idle.pop() if self._idle else _Place(self._make.remote(self._terms))
+        place.token, place.number = parcel.token, parcel.number
+        self._busy[parcel.token] = place
+        objective = None if place.key == self._key else self._objective
+        place.key = self._key
+        self._calls[place.actor.start.remote(parcel, objective)] = place
+
+    def answer(self, token: str, verdict: Verdict) -> None:
+        """Go on after a report, or interrupt a step."""
+        place = self._busy[token]
+        if place in self._calls.values():
+            place.actor.interrupt.remote(token, verdict)
+        else:
+            self._calls[place.actor.follow.remote(token, verdict)] = place
+
+    def cancel(self, token: str) -> None:
+        """Kill the actor; its process ends with it."""
+        self._remove(self._busy[token])
+
+    def hear(self, timeout: float) -> list[tuple[str, Event]]:
+        """Return what the actors' calls returned.
+
+        Raises:
+            EvohpoError: Ray was shut down.
+        """
+        if not self._ray.is_initialized():
+            raise EvohpoError(
+                "Ray was shut down while the study ran; a study with a store goes on when it is run again"
+            )
+        if not self._calls:  # all wait for their verdicts
+            sleep(min(timeout, 0.01))
+            return []
+        calls = list(self._calls)
+        self._ray.wait(calls, num_returns=1, timeout=timeout)
+        ready, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
+        return [(token, event) for call in ready for token, event in self._take(call)]
+
+    def slots(self) -> int:
+        """Return for how many trials there is room, as of a second ago."""
+        if monotonic() - self._looked > TICK and self._ray.is_initialized():
+            self._looked, self._slots = monotonic(), self._count()
+        return self._slots
+
+    def close(self) -> None:
+        """End the actors and what they started, and the connection if it was made here."""
+        ray = self._ray
+        if not ray.is_initialized():
+            return
+        places = [*self._idle, *self._busy.values()]
+        leaving = [place.actor.close.remote() for place in places if place.name]
+        if leaving:
+            ray.wait(leaving, num_returns=len(leaving), timeout=CLOSING)
+        for place in places:
+            ray.kill(place.actor, no_restart=True)
+        if self._opened:
+            ray.shutdown()
+
+    def _take(self, call: Any) -> Sequence[tuple[str, Event]]:
+        place = self._calls.pop(call)
+        token = place.token
+        try:
+            events: list[Event] = pickle.loads(self._ray.get(call))  # noqa: S301 - from a process of this study
+        except Exception as error:  # noqa: BLE001 - the actor or its machine is gone, or it cannot work there
+            self._remove(place)
+            reason = f"its actor was lost: {type(error).__name__}: {error}"
+            return [(token, Failed(place.number, "lost", " ".join(reason.split())[:500], 0.0))]
+        last = events[-1]
+        if is_end(last):
+            del self._busy[token]
+            place.token = ""
+            self._idle.append(place)
+        elif not isinstance(last, Reported):
+            self._calls[place.actor.follow.remote(token, None)] = place
+        for event in events:
+            place.name = getattr(event, "worker", "") or place.name
+        return [(token, event) for event in events]
+
+    def _remove(self, place: _Place) -> None:
+        self._busy.pop(place.token, None)
+        self._calls = {call: other for call, other in self._calls.items() if other is not place}
+        with contextlib.suppress(Exception):  # gone already
+            self._ray.kill(place.actor, no_restart=True)
+
+    def _count(self) -> int:
+        slots = 0
+        for node in self._ray.nodes():
+            if node["Alive"]:
+                rooms = [node["Resources"].get(name, 0) // need for name, need in self._needs.items()]
+                slots += int(min(rooms, default=1))
+        return slots
+
+
+def _needs(resources: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a trial needs under the names that machines have it.
+
+    >>> _needs({"num_cpus": 2, "num_gpus": 0, "resources": {"tpu": 1}})
+    {'CPU': 2, 'tpu': 1}
+    """
+    needs = {NAMES.get(name, name): need for name, need in resources.items() if name in NAMES or name == "memory"}
+    needs |= resources.get("resources") or {}
+    return {name: need for name, need in needs.items() if need}
