@@ -32,6 +32,7 @@ _HOMES = {
     "reporting": ["report", "trial"],
     "study": ["Study", "Stop", "load"],
     "driver": ["tune"],
+    "service": ["HTTP", "connect", "serve"],
     "errors": [
         "EvohpoError", "EvohpoWarning", "UsageError", "IllegalDefinition", "IllegalValue", "UnknownName",
         "OptimizerError", "StoreError",
@@ -89,6 +90,9 @@ if TYPE_CHECKING:
     from evohpo.reporting import report as report
     from evohpo.reporting import trial as trial
     from evohpo.sagemaker import SageMaker as SageMaker
+    from evohpo.service import HTTP as HTTP
+    from evohpo.service import connect as connect
+    from evohpo.service import serve as serve
     from evohpo.sklearn import EvolutionSearchCV as EvolutionSearchCV
     from evohpo.sklearn import HyperbandSearchCV as HyperbandSearchCV
     from evohpo.sklearn import suggest_hyperband as suggest_hyperband
