@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import httpx
@@ -30,10 +31,8 @@ class Service:
             return False
 
         def serve():
-            try:
+            with contextlib.suppress(Enough):
                 eh.serve(study, started=started, progress=False, **({"stop": rule} | arguments))
-            except Enough:
-                pass
 
         self.thread = threading.Thread(target=serve)
         self.thread.start()
@@ -59,10 +58,8 @@ class Service:
     def end(self):
         self.enough.set()
         if self.thread.is_alive():
-            try:
+            with contextlib.suppress(httpx.HTTPError):
                 self.post("ask", wait=0)  # wakes the loop
-            except httpx.HTTPError:
-                pass
         self.http.close()
         self.join()
 
