@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from evohpo.errors import EvohpoError, UsageError
 from evohpo.evaluators.engines.seat import Packed, Parcel, Seat, Terms, is_end
-from evohpo.evaluators.engines.tasks import TICK, Engine
+from evohpo.evaluators.engines.tasks import TICK, Engine, Restarted
 from evohpo.evaluators.protocol import Event, Failed, Job
 
 if TYPE_CHECKING:
@@ -88,20 +88,21 @@ def open_client(given: Any, workers: int | None, resources: Mapping[str, float])
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise UsageError("Dask is not installed: pip install 'evohpo[dask]'") from error
-    if isinstance(given, Client):
-        if given.asynchronous:
-            raise UsageError("Dask(client): an asynchronous client cannot be used; make it with asynchronous=False")
-        return given, []
+    security = None
+    if isinstance(given, Client):  # one of our own beside it: what it listens to is not disturbed
+        security = given.security
+        scheduler: Any = given.scheduler
+        given = given.cluster if given.cluster is not None else scheduler.address
     if given is None or isinstance(given, Mapping):
         defaults = {"n_workers": workers, "threads_per_worker": 1} if workers is not None else {}
-        options = {"dashboard_address": None, **defaults, **(given or {})}
+        options = {"dashboard_address": ":0", **defaults, **(given or {})}
         if resources and given is None:
             options["resources"] = dict(resources)  # of each worker, which runs one trial
         cluster = LocalCluster(**options)
         client = Client(cluster, set_as_default=False)
         return client, [client, cluster]
     try:
-        client = Client(given, set_as_default=False)
+        client = Client(given, security=security, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"Dask({given!r}): there is no scheduler to connect to ({error})") from error
     return client, [client]
@@ -125,10 +126,11 @@ class _Cluster:
         self._futures: dict[str, Future] = {}
         self._numbers: dict[str, int] = {}
         self._where: dict[str, str] = {}
-        self._inbox: SimpleQueue[tuple[str, Event]] = SimpleQueue()
+        self._inbox: SimpleQueue[tuple[str, Event | Restarted]] = SimpleQueue()
         self._slots, self._looked = 0, monotonic()
         self._look: Any = None
         client.subscribe_topic(self._run, self._hear)
+        client.subscribe_topic("all", self._learn)  # what happens to workers
         self._slots = self._count(client.scheduler_info(n_workers=-1))
 
     def load(self, key: int, objective: Packed) -> None:
@@ -153,13 +155,13 @@ class _Cluster:
         """Cancel a task; if it runs, its worker notices and ends its process."""
         self._forget(token).cancel()
 
-    def hear(self, timeout: float) -> list[tuple[str, Event]]:
+    def hear(self, timeout: float) -> list[tuple[str, Event | Restarted]]:
         """Return what came in.
 
         Raises:
             EvohpoError: the scheduler is gone.
         """
-        heard: list[tuple[str, Event]] = []
+        heard: list[tuple[str, Event | Restarted]] = []
         with contextlib.suppress(Empty):
             heard.append(self._inbox.get(timeout=timeout) if timeout > 0 else self._inbox.get_nowait())
             while True:
@@ -192,7 +194,6 @@ class _Cluster:
             if client.status == "running":
                 for token in list(self._futures):
                     self.cancel(token)
-                client.unsubscribe_topic(self._run)
                 with contextlib.suppress(TooSlow):  # a worker that hangs; its processes end with it
                     self._on_loop(self._tell(None, _close, self._run)).result(CLOSING)
         finally:
@@ -229,6 +230,16 @@ class _Cluster:
         for each in pickle.loads(content):  # noqa: S301 - from a worker of the cluster that the user trusts
             self._where[token] = address
             self._inbox.put((token, each))
+
+    def _learn(self, event: tuple[float, Any]) -> None:
+        """Note whose worker was lost; the scheduler has it run again by another, until it gives it up with an error."""
+        fact = event[1]
+        if not isinstance(fact, dict) or fact.get("action") != "remove-worker" or fact["expected"]:
+            return
+        for token in fact["processing-tasks"]:
+            future = self._futures.get(token)
+            if future is not None and future.status != "error":
+                self._inbox.put((token, Restarted(self._numbers[token], f"its worker {fact['worker']} was lost")))
 
     async def _deposit(self, address: str, key: int) -> None:
         if key in self._objectives:

@@ -164,6 +164,6 @@ class Seat:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def is_end(event: Event) -> bool:
+def is_end(event: object) -> bool:
     """Return whether a job is over with this event."""
     return isinstance(event, Finished | Failed | Paused)

@@ -7,6 +7,7 @@ import secrets
 import sys
 import warnings
 from collections import deque
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -28,6 +29,14 @@ TICK = 1.0  # seconds between looks at the size of the cluster
 LONELY = 60.0  # seconds without any worker for a trial, after which the user is told
 
 
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The worker of a trial was lost, and the engine itself starts it again, under the same token."""
+
+    number: int
+    reason: str
+
+
 class Cluster(Protocol):
     """What an engine does for `Engine`; events come with the token of the attempt they belong to."""
 
@@ -43,7 +52,7 @@ class Cluster(Protocol):
     def cancel(self, token: str) -> None:
         """End an attempt that nobody listens to any more."""
 
-    def hear(self, timeout: float) -> Sequence[tuple[str, Event]]:
+    def hear(self, timeout: float) -> Sequence[tuple[str, Event | Restarted]]:
         """Return what happened, after at most `timeout` seconds; a lost worker is a `Failed` of kind "lost".
 
         Raises:
@@ -244,12 +253,22 @@ class Engine:
 
     # ---- taking in
 
-    def _take(self, token: str, event: Event, events: list[Event]) -> None:
+    def _take(self, token: str, event: Event | Restarted, events: list[Event]) -> None:
         task = self._running.get(token)
         if task is None:  # of an attempt that was given up
             return
         if isinstance(event, Started):
-            self._take_start(task, event, events)
+            task.where, task.began = event.worker, monotonic()
+            if task.verdict is not Verdict.GO:  # told to the worker that was lost
+                self._connected().answer(token, task.verdict)
+            if not task.announced:
+                task.announced = True
+                events.append(Started(event.number, event.worker, token))
+        elif isinstance(event, Restarted):
+            if self._lost(task, event.reason, events):
+                task.where = ""
+            else:
+                self._drop(task)
         elif isinstance(event, Reported):
             known = event.step <= task.step  # from the attempt before
             if not known:
@@ -268,16 +287,6 @@ class Engine:
             if isinstance(event, Paused):
                 self._holders[event.number] = event.worker
             self._finish(task, event, events)
-
-    def _take_start(self, task: _Task, event: Started, events: list[Event]) -> None:
-        """Note where a trial runs; an engine may itself have started it again after its worker was lost."""
-        if task.where and not self._lost(task, f"its worker {task.where} was lost", events):
-            self._drop(task)
-            return
-        task.where, task.began = event.worker, monotonic()
-        if not task.announced:
-            task.announced = True
-            events.append(Started(event.number, event.worker, task.token))
 
     def _lost(self, task: _Task, reason: str, events: list[Event]) -> bool:
         """Return whether a trial that lost its worker is to start again; else its end is told."""

@@ -9,7 +9,7 @@ def client():
     distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'evohpo[dask]'")
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, dashboard_address=None, resources={"slot": 1}
+            n_workers=2, threads_per_worker=2, dashboard_address=":0", resources={"slot": 1}
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
