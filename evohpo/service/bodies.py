@@ -19,6 +19,11 @@ def _encodable(text: str) -> str:
     return text
 
 
+def _whole(value: Any) -> Any:
+    """Return 3.0 as 3: some languages have no other way to write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _metric(value: Any) -> Any:
     if isinstance(value, str):
         if len(value) > 1000:
@@ -33,6 +38,7 @@ def _metric(value: Any) -> Any:
     return value
 
 
+Whole: TypeAlias = Annotated[int, BeforeValidator(_whole)]
 Short: TypeAlias = Annotated[str, Field(max_length=SHORT), AfterValidator(_encodable)]
 Long: TypeAlias = Annotated[str, Field(max_length=LONG), AfterValidator(_encodable)]
 Metric: TypeAlias = Annotated[
@@ -55,7 +61,7 @@ class Body(BaseModel):
 class AskBody(Body):
     """A request for trials."""
 
-    n: int = Field(1, ge=1, le=1000, description="At most so many.")
+    n: Whole = Field(1, ge=1, le=1000, description="At most so many.")
     worker: Short = Field("", description="The worker's name, for the table.")
     request: Short = Field("", description="Any text that no other request has: sent again, it gets the same trials.")
     wait: float = Field(1.0, ge=0, le=30, description="Seconds to wait for one while there is none.")
@@ -65,7 +71,7 @@ class ReportBody(Body):
     """What a trial measured at a step."""
 
     lease: Short
-    step: int = Field(ge=1, le=LARGEST_STEP, description="From 1 on and growing.")
+    step: Whole = Field(ge=1, le=LARGEST_STEP, description="From 1 on and growing.")
     metrics: Metric | Metrics = Field(description="By name; or a number, where there is a single objective.")
 
 
