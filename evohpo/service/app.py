@@ -34,8 +34,8 @@ from evohpo.trials.trial import Trial
 API = "/api/v1"
 READING = 10.0  # seconds for the study's thread to read something, which an optimizer may keep busy
 REFUSALS = {
-    400: "no UTF-8", 401: "no token", 403: "not the token", 409: "the lease has ended", 413: "too large", 421: "not this machine's name",
-    422: "a field is wrong", 503: "the study is busy, or the server closes",
+    400: "no UTF-8", 401: "no token", 403: "not the token", 409: "the lease has ended", 413: "too large",
+    421: "not this machine's name", 422: "a field is wrong", 503: "the study is busy, or the server closes",
 }  # fmt: skip
 
 
