@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("ray")
+pytest.importorskip("ray.tune", exc_type=ImportError)  # Ray may be there without it
 
 import evohpo as eh
 from tests.conftest import loss, make_mixed_space

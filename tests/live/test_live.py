@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -20,14 +19,14 @@ from tests.live.objects import LIVE, NOT_REPEATABLE
 from tests.study.test_kill import ended
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"ax": "brings PyTorch", "ray": "is large"}
+HEAVY = {"ax": "ax", "ray": "ray.tune"}  # libraries with hundreds of megabytes, and what is needed of them
 
 
 def requires(name: str) -> None:
     """Skip where a heavy library is not installed; all others must be there."""
     root = name.split(".")[0]
-    if root in HEAVY and importlib.util.find_spec(root) is None:
-        pytest.skip(f"{root} is not installed: it {HEAVY[root]}")
+    if root in HEAVY:
+        pytest.importorskip(HEAVY[root], exc_type=ImportError)
 
 
 @pytest.fixture(

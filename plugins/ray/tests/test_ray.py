@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-pytest.importorskip("ray")
+pytest.importorskip("ray.tune", exc_type=ImportError)  # Ray may be there without it
 from ray.tune.search import ConcurrencyLimiter, Searcher
 from ray.tune.search.optuna import OptunaSearch
 
