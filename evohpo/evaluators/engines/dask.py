@@ -133,9 +133,9 @@ class _Cluster:
         client.subscribe_topic("all", self._learn)  # what happens to workers
         self._slots = self._count(client.scheduler_info(n_workers=-1))
 
-    def load(self, key: int, objective: Packed) -> None:
+    def load(self, key: int, objective: Packed, used: set[int]) -> None:
         """Keep an objective until workers ask for it."""
-        self._objectives = {key: objective}
+        self._objectives = {k: v for k, v in self._objectives.items() if k in used} | {key: objective}
 
     def start(self, parcel: Parcel, job: Job) -> None:
         """Submit a task."""
@@ -242,8 +242,8 @@ class _Cluster:
                 self._inbox.put((token, Restarted(self._numbers[token], f"its worker {fact['worker']} was lost")))
 
     async def _deposit(self, address: str, key: int) -> None:
-        if key in self._objectives:
-            await self._tell(address, _deposit, self._run, key, self._objectives[key].blob, self._objectives[key].paths)
+        if (packed := self._objectives.get(key)) is not None:
+            await self._tell(address, _deposit, self._run, key, packed.blob, packed.paths, set(self._objectives))
 
     async def _tell(self, address: str | None, function: Callable[..., Any], *given: Any) -> None:
         workers = None if address is None else [address]
@@ -311,10 +311,11 @@ class _Pool:
                 self._change.wait(TICK)
             return self._objectives[key]
 
-    def deposit(self, key: int, objective: Packed) -> None:
-        """Take what was asked for."""
+    def deposit(self, key: int, objective: Packed, used: set[int]) -> None:
+        """Take what was asked for; of the others only those `used` are still needed."""
         with self._change:
-            self._objectives = {key: objective}
+            self._objectives = {k: v for k, v in self._objectives.items() if k in used} | {key: objective}
+            self._asked.discard(key)
             self._change.notify_all()
 
     def close(self) -> None:
@@ -381,8 +382,8 @@ def _answer(run: str, token: str, verdict: Verdict) -> None:
         seat.answer(token, verdict)
 
 
-def _deposit(run: str, key: int, blob: bytes, paths: list[str]) -> None:
-    _pool(run).deposit(key, Packed(blob, paths))
+def _deposit(run: str, key: int, blob: bytes, paths: list[str], used: set[int]) -> None:
+    _pool(run).deposit(key, Packed(blob, paths), used)
 
 
 async def _close(run: str) -> None:

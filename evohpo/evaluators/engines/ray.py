@@ -6,6 +6,7 @@ import contextlib
 import os
 import pickle
 import threading
+from collections import deque
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from evohpo.evaluators.engines.tasks import TICK, Engine
 from evohpo.evaluators.protocol import Event, Failed, Job, Reported
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from evohpo.evaluators.context import Verdict
 
@@ -99,10 +100,14 @@ class _Actor:
         self._closing = False
         self._lock = threading.Lock()
 
-    def start(self, parcel: Parcel, objective: Packed | None) -> bytes:
+    def hello(self) -> str:
+        """Say that it is there, and where."""
+        return self._name
+
+    def start(self, parcel: Parcel, objective: tuple[bytes, list[str]] | None) -> bytes:
         """Begin a trial and return its first events; `objective` only if it is another than before."""
         if objective is not None:
-            self._objective = objective
+            self._objective = Packed(*objective)
         assert self._objective is not None
         with self._lock:
             self._seat.start(parcel, self._objective, self._resources)
@@ -131,17 +136,17 @@ class _Actor:
 
 
 class _Place:
-    """An actor as the study sees it."""
+    """An actor as the study sees it: coming while it has no name, idle while it has no parcel."""
 
     def __init__(self, actor: Any) -> None:
         self.actor = actor
         self.key = 0  # of the objective it has
         self.name = ""
-        self.token, self.number = "", 0
+        self.parcel: Parcel | None = None
 
 
 class _Cluster:
-    """Gives parcels to actors; each actor has one call under way that returns when something happens."""
+    """Gives parcels to actors; each busy or coming actor has one call under way that returns when something happens."""
 
     def __init__(self, opened: bool, terms: Terms, resources: Mapping[str, Any]) -> None:
         import ray
@@ -149,39 +154,38 @@ class _Cluster:
         self._ray, self._opened, self._terms = ray, opened, ray.put(terms)
         self._needs = _needs(resources)
         self._make = ray.remote(_Actor).options(max_concurrency=AT_ONCE, max_restarts=0, **resources)
-        self._objective: Any = None
-        self._key = 0
-        self._idle: list[_Place] = []
-        self._busy: dict[str, _Place] = {}  # by token
+        self._objectives: dict[int, Any] = {}
+        self._waiting: deque[Parcel] = deque()
+        self._places: list[_Place] = []
         self._calls: dict[Any, _Place] = {}  # by reference of what they return
         self._looked = monotonic()
         self._slots = self._count()
 
-    def load(self, key: int, objective: Packed) -> None:
+    def load(self, key: int, objective: Packed, used: set[int]) -> None:
         """Put an objective into Ray's store."""
-        self._key, self._objective = key, self._ray.put(objective)
+        self._objectives = {k: v for k, v in self._objectives.items() if k in used}
+        self._objectives[key] = self._ray.put((objective.blob, objective.paths))
 
     def start(self, parcel: Parcel, job: Job) -> None:  # noqa: ARG002 - Ray has no priorities
-        """Give a trial to a free actor, the one that has it in memory if there is one, or to a new one."""
-        self._idle.sort(key=lambda place: place.name == parcel.near)
-        place = self._idle.pop() if self._idle else _Place(self._make.remote(self._terms))
-        place.token, place.number = parcel.token, parcel.number
-        self._busy[parcel.token] = place
-        objective = None if place.key == self._key else self._objective
-        place.key = self._key
-        self._calls[place.actor.start.remote(parcel, objective)] = place
+        """Give a trial to the first actor that is free, the one that has it in memory if there is a choice."""
+        self._waiting.append(parcel)
+        self._fill()
 
     def answer(self, token: str, verdict: Verdict) -> None:
         """Go on after a report, or interrupt a step."""
-        place = self._busy[token]
+        place = self._busy(token)
         if place in self._calls.values():
             place.actor.interrupt.remote(token, verdict)
         else:
             self._calls[place.actor.follow.remote(token, verdict)] = place
 
     def cancel(self, token: str) -> None:
-        """Kill the actor; its process ends with it."""
-        self._remove(self._busy[token])
+        """Take back a trial that waits; else kill the actor, its process ends with it."""
+        waiting = next((parcel for parcel in self._waiting if parcel.token == token), None)
+        if waiting is not None:
+            self._waiting.remove(waiting)
+        else:
+            self._remove(self._busy(token))
 
     def hear(self, timeout: float) -> list[tuple[str, Event]]:
         """Return what the actors' calls returned.
@@ -199,7 +203,9 @@ class _Cluster:
         calls = list(self._calls)
         self._ray.wait(calls, num_returns=1, timeout=timeout)
         ready, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
-        return [(token, event) for call in ready for token, event in self._take(call)]
+        heard = [(token, event) for call in ready for token, event in self._take(call)]
+        self._fill()
+        return heard
 
     def slots(self) -> int:
         """Return for how many trials there is room, as of a second ago."""
@@ -212,37 +218,60 @@ class _Cluster:
         ray = self._ray
         if not ray.is_initialized():
             return
-        places = [*self._idle, *self._busy.values()]
-        leaving = [place.actor.close.remote() for place in places if place.name]
+        leaving = [place.actor.close.remote() for place in self._places if place.name]
         if leaving:
             ray.wait(leaving, num_returns=len(leaving), timeout=CLOSING)
-        for place in places:
-            ray.kill(place.actor, no_restart=True)
+        for place in list(self._places):
+            self._remove(place)
         if self._opened:
             ray.shutdown()
 
-    def _take(self, call: Any) -> Sequence[tuple[str, Event]]:
+    def _busy(self, token: str) -> _Place:
+        return next(place for place in self._places if place.parcel is not None and place.parcel.token == token)
+
+    def _fill(self) -> None:
+        """Give waiting trials to free actors, and have as many new ones come as trials still wait.
+
+        Those that come may never find room, when the cluster has shrunk: then the others take over their trials.
+        """
+        idle = [place for place in self._places if place.name and place.parcel is None]
+        while self._waiting and idle:
+            parcel = self._waiting.popleft()
+            place = next((place for place in idle if place.name == parcel.near), idle[-1])
+            idle.remove(place)
+            objective = None if place.key == parcel.key else self._objectives[parcel.key]
+            place.parcel, place.key = parcel, parcel.key
+            self._calls[place.actor.start.remote(parcel, objective)] = place
+        for _ in range(len(self._waiting) - sum(not place.name for place in self._places)):
+            place = _Place(self._make.remote(self._terms))
+            self._places.append(place)
+            self._calls[place.actor.hello.remote()] = place
+
+    def _take(self, call: Any) -> list[tuple[str, Event]]:
         place = self._calls.pop(call)
-        token = place.token
+        parcel = place.parcel
         try:
-            events: list[Event] = pickle.loads(self._ray.get(call))  # noqa: S301 - from a process of this study
+            heard = self._ray.get(call)
+            events: list[Event] = pickle.loads(heard) if parcel is not None else []  # noqa: S301 - from our own actor
         except Exception as error:  # noqa: BLE001 - the actor or its machine is gone, or it cannot work there
             self._remove(place)
+            if parcel is None:  # it never came; so that this does not go on for ever, it counts for one that waits
+                parcel = self._waiting.popleft() if self._waiting else None
+            if parcel is None:
+                return []
             reason = f"its actor was lost: {type(error).__name__}: {error}"
-            return [(token, Failed(place.number, "lost", " ".join(reason.split())[:500], 0.0))]
-        last = events[-1]
-        if is_end(last):
-            del self._busy[token]
-            place.token = ""
-            self._idle.append(place)
-        elif not isinstance(last, Reported):
-            self._calls[place.actor.follow.remote(token, None)] = place
-        for event in events:
-            place.name = getattr(event, "worker", "") or place.name
-        return [(token, event) for event in events]
+            return [(parcel.token, Failed(parcel.number, "lost", " ".join(reason.split())[:500], 0.0))]
+        if parcel is None:
+            place.name = heard
+            return []
+        if is_end(events[-1]):
+            place.parcel = None
+        elif not isinstance(events[-1], Reported):
+            self._calls[place.actor.follow.remote(parcel.token, None)] = place
+        return [(parcel.token, event) for event in events]
 
     def _remove(self, place: _Place) -> None:
-        self._busy.pop(place.token, None)
+        self._places.remove(place)
         self._calls = {call: other for call, other in self._calls.items() if other is not place}
         with contextlib.suppress(Exception):  # gone already
             self._ray.kill(place.actor, no_restart=True)

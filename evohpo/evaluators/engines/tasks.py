@@ -40,8 +40,8 @@ class Restarted:
 class Cluster(Protocol):
     """What an engine does for `Engine`; events come with the token of the attempt they belong to."""
 
-    def load(self, key: int, objective: Packed) -> None:
-        """Take the objective that parcels with this key call."""
+    def load(self, key: int, objective: Packed, used: set[int]) -> None:
+        """Take the objective that parcels with this key call; of the others only those `used` are still needed."""
 
     def start(self, parcel: Parcel, job: Job) -> None:
         """Run a trial wherever there is room, now or later."""
@@ -161,7 +161,7 @@ class Engine:
         if objective is not self._objective:
             packed = Packed(pack_objective(objective), list(sys.path))
             self._key += 1
-            cluster.load(self._key, packed)
+            cluster.load(self._key, packed, {task.key for task in self._tasks.values()})
             self._objective = objective
         if not self._tasks:
             self._idle_since = monotonic()

@@ -88,3 +88,11 @@ def ga(objective, evaluator, **options):
 def table(study):
     """Return what does not depend on where and when trials ran."""
     return [(t.params, str(t.status), t.metrics, t.steps, t.reports, t.error) for t in study.trials]
+
+
+def devices(params, ctx):
+    """Say which device the trial has, and check that it sees no other."""
+    (device,) = ctx.resources["gpu"]
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == str(device)
+    time.sleep(0.1)
+    return {"loss": params["x"] ** 2, "device": int(device)}

@@ -199,6 +199,12 @@ def test_data_is_sent_to_each_worker_once(client, tmp_path):
     assert len(pids) == len(set(pids)) <= 4, "a process loaded it again"
 
 
+def test_trials_with_different_objectives_run_side_by_side(client):
+    with eh.Dask(client, workers=8) as evaluator:
+        ends = run(evaluator, *(Job(n, {}, lambda params, n=n: {"loss": n}) for n in range(20)))
+    assert [ends[n][-1].value for n in range(20)] == [{"loss": n} for n in range(20)]
+
+
 def test_trials_that_wait_start_by_priority(client):
     order = []
     with eh.Dask(client, workers=8, resources={"slot": 1}, priority=lambda params: params["x"]) as evaluator:
