@@ -1,4 +1,4 @@
-"""The command line: `evohpo run`, `resume`, `show`, `report`, `dashboard` and more.
+"""The command line: `evohpo run`, `resume`, `serve`, `show`, `report`, `dashboard` and more.
 
 Commands import what they use when they run, so that `evohpo --help` answers at once.
 """
@@ -17,6 +17,7 @@ from evohpo.cli.optimizers import optimizers
 from evohpo.cli.report import report
 from evohpo.cli.run import resume, run
 from evohpo.cli.sagemaker_local import sagemaker_local
+from evohpo.cli.serve import serve
 from evohpo.cli.show import show
 
 __all__ = ["main"]
@@ -32,5 +33,5 @@ def main() -> None:
     """
 
 
-for command in (run, resume, show, report, dashboard, optimizers, check, new, sagemaker_local, demo):
+for command in (run, resume, serve, show, report, dashboard, optimizers, check, new, sagemaker_local, demo):
     main.add_command(command)

@@ -23,13 +23,31 @@ COUNT, SECONDS = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
 NOTES = "command line"  # where the study's notes keep what `resume` needs
 TOP = 10  # trials shown after a run
 
-RUNNING: list[Callable[[Any], Any]] = [
+DEFINING: list[Callable[[Any], Any]] = [
+    click.option("--maximize", multiple=True, metavar="NAME", help="A metric to be made large; repeat for several."),
+    click.option("--minimize", multiple=True, metavar="NAME", help="A metric to be made small; repeat for several."),
+    click.option("--constraint", multiple=True, metavar="TEXT", help='A bound on metrics, e.g. "seconds <= 1".'),
+    click.option(
+        "--optimizer", default="auto", metavar="NAME", help="A name of `evohpo optimizers`, module:name or file.py:name."
+    ),
+    click.option("--option", "option", multiple=True, metavar="KEY=VALUE", help="An option of the optimizer."),
+    click.option("--pruner", metavar="NAME", help="asha, pasha, hyperband, halving, median, percentile or plateau."),
+    click.option("--pruner-option", multiple=True, metavar="KEY=VALUE", help="An option of the pruner, e.g. max_steps=81."),
+    click.option("--population", type=COUNT, help="Trials a generation."),
+    click.option("--seed", type=click.IntRange(min=0), help="Root of all randomness; drawn and shown where not given."),
+    click.option("--store", type=click.Path(path_type=Path), metavar="FILE", help="Keep the study here; the same call goes on."),
+    click.option("--name", help="A name for people."),
+    click.option("--owner", help="Whose study it is."),
+    click.option("--description", help="What it is about."),
+    click.option("--initial", metavar="JSON", help="Configurations to try first, as JSON or a .json file."),
+    click.option("--lookahead", type=COUNT, metavar="L", help="Make a steady-state optimizer independent of timing."),
+    click.option("--duplicates", type=click.Choice(["reuse", "evaluate"]), default="reuse", show_default=True),
+]  # fmt: skip
+LASTING: list[Callable[[Any], Any]] = [
     click.option("--trials", type=COUNT, help="At most so many trials in all."),
     click.option("--generations", type=COUNT, help="At most so many generations."),
-    click.option("--workers", type=COUNT, help="Trials that run at once, each in its own process. [default: 1]"),
     click.option("--timeout", type=SECONDS, metavar="S", help="Seconds after which this run ends."),
     click.option("--trial-timeout", type=SECONDS, metavar="S", help="Seconds a single trial may run."),
-    click.option("--memory", metavar="SIZE", help="What a single trial may use, e.g. 2GB."),
     click.option("--stop-target", type=float, metavar="V", help="End when the first objective reaches this value."),
     click.option("--stagnation", type=COUNT, metavar="K", help="End after K generations without improvement."),
     click.option("--plugin", multiple=True, metavar="FILE", help="A Python file that registers optimizers."),
@@ -37,40 +55,28 @@ RUNNING: list[Callable[[Any], Any]] = [
     click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it to a file instead."),
     click.option("--quiet", is_flag=True, help="No progress, and no table in the end."),
 ]  # fmt: skip
+WORKING: list[Callable[[Any], Any]] = [
+    click.option("--workers", type=COUNT, help="Trials that run at once, each in its own process. [default: 1]"),
+    click.option("--memory", metavar="SIZE", help="What a single trial may use, e.g. 2GB."),
+]
 KEPT = ("trials", "generations", "workers", "timeout", "trial_timeout", "memory", "stop_target", "stagnation", "plugin")
 
 
-def _running(function: Function) -> Function:
-    """Add the options that say how and how long to run."""
-    for option in reversed(RUNNING):
-        function = option(function)
-    return function
+def with_options(*groups: list[Callable[[Any], Any]]) -> Callable[[Function], Function]:
+    """Return what adds options to a command, in this order."""
+
+    def add(function: Function) -> Function:
+        for option in reversed([option for group in groups for option in group]):
+            function = option(function)
+        return function
+
+    return add
 
 
 @click.command()
 @click.argument("objective")
 @click.option("--space", required=True, metavar="SPACE", help="space.toml, module:name or file.py:name.")
-@click.option("--maximize", multiple=True, metavar="NAME", help="A metric to be made large; repeat for several.")
-@click.option("--minimize", multiple=True, metavar="NAME", help="A metric to be made small; repeat for several.")
-@click.option("--constraint", multiple=True, metavar="TEXT", help='A bound on metrics, e.g. "seconds <= 1".')
-@click.option(
-    "--optimizer", default="auto", metavar="NAME", help="A name of `evohpo optimizers`, module:name or file.py:name."
-)
-@click.option("--option", "option", multiple=True, metavar="KEY=VALUE", help="An option of the optimizer.")
-@click.option("--pruner", metavar="NAME", help="asha, pasha, hyperband, halving, median, percentile or plateau.")
-@click.option("--pruner-option", multiple=True, metavar="KEY=VALUE", help="An option of the pruner, e.g. max_steps=81.")
-@click.option("--population", type=COUNT, help="Trials a generation.")
-@click.option("--seed", type=click.IntRange(min=0), help="Root of all randomness; drawn and shown where not given.")
-@click.option(
-    "--store", type=click.Path(path_type=Path), metavar="FILE", help="Keep the study here; the same call goes on."
-)
-@click.option("--name", help="A name for people.")
-@click.option("--owner", help="Whose study it is.")
-@click.option("--description", help="What it is about.")
-@click.option("--initial", metavar="JSON", help="Configurations to try first, as JSON or a .json file.")
-@click.option("--lookahead", type=COUNT, metavar="L", help="Make a steady-state optimizer independent of timing.")
-@click.option("--duplicates", type=click.Choice(["reuse", "evaluate"]), default="reuse", show_default=True)
-@_running
+@with_options(DEFINING, WORKING, LASTING)
 @click.pass_context
 def run(ctx: click.Context, /, **given: Any) -> None:
     """Search for the best hyperparameters of OBJECTIVE.
@@ -81,38 +87,65 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     evohpo run train.py:train --space space.toml --maximize accuracy --optimizer ga --trials 100 --workers 4 --store study.db
     """  # noqa: D301 - click wants the character itself
     from evohpo.driver import check_run
-    from evohpo.pruners.naming import make_pruner
     from evohpo.study import Study
 
+    check_defined(given)
+    arguments = kept(given) | {"objective": _lasting(given["objective"])}
+    with quiet_stdout():
+        import_plugins(arguments)
+        objective = _objective(arguments)
+    definition = defined(given, arguments)
+    check_run(objective, arguments["workers"] or 1, arguments["trials"], arguments["generations"], arguments["timeout"])
+    _check_budget(arguments, definition["optimizer"], len(given["maximize"]) + len(given["minimize"]))
+    evaluator = _evaluator(arguments)
+    _drive(ctx, Study(**definition), objective, arguments, evaluator, given)
+
+
+def check_defined(given: dict[str, Any]) -> None:
+    """Refuse a new study without objectives, and output that would overwrite it, before anything is imported."""
     if not given["maximize"] and not given["minimize"]:
         raise UsageError("say what to optimize: --maximize NAME or --minimize NAME")
     check_out(given["out"], given["store"])
-    arguments: dict[str, Any] = {name: given[name] for name in KEPT}
-    arguments |= {"objective": _lasting(given["objective"]), "optimizer": _lasting(given["optimizer"])}
-    arguments |= {"plugin": [str(Path(p).resolve()) for p in given["plugin"]], "cwd": str(Path.cwd())}
+
+
+def kept(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what a study's notes keep of the options of `DEFINING` and `LASTING`."""
+    arguments: dict[str, Any] = {name: given.get(name) for name in KEPT}
+    arguments |= {"optimizer": _lasting(given["optimizer"]), "cwd": str(Path.cwd())}
+    return arguments | {"plugin": [str(Path(p).resolve()) for p in given["plugin"]]}
+
+
+def defined(given: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `Study` that the options of `DEFINING` ask for; `arguments` are its notes."""
+    from evohpo.pruners.naming import make_pruner
+
     with quiet_stdout():
-        _plugins(arguments)
-        objective = _objective(arguments)
         space = loading.load_space(given["space"])
         optimizer = _optimizer(arguments["optimizer"], loading.options(given["option"]))
     pruner = make_pruner(given["pruner"], loading.options(given["pruner_option"])) if given["pruner"] else None
-    check_run(objective, arguments["workers"] or 1, arguments["trials"], arguments["generations"], arguments["timeout"])
-    _check_budget(arguments, optimizer, len(given["maximize"]) + len(given["minimize"]))
-    evaluator = _evaluator(arguments)
     initial = loading.load_configs(given["initial"]) if given["initial"] else ()
-    study = Study(
-        space, maximize=given["maximize"], minimize=given["minimize"], constraints=given["constraint"],
-        optimizer=optimizer, pruner=pruner, population=given["population"], initial=initial, duplicates=given["duplicates"],
-        lookahead=given["lookahead"], seed=given["seed"], store=given["store"], name=given["name"],
-        owner=given["owner"], description=given["description"], notes={NOTES: arguments},
-    )  # fmt: skip
-    _drive(ctx, study, objective, arguments, evaluator, given)
+    same = (
+        "maximize",
+        "minimize",
+        "population",
+        "duplicates",
+        "lookahead",
+        "seed",
+        "store",
+        "name",
+        "owner",
+        "description",
+    )
+    return {name: given[name] for name in same} | {
+        "space": space, "constraints": given["constraint"], "optimizer": optimizer, "pruner": pruner, "initial": initial,
+        "notes": {NOTES: arguments},
+    }  # fmt: skip
 
 
 @click.command()
 @click.argument("store", type=click.Path(path_type=Path))
 @click.option("--objective", metavar="OBJECTIVE", help="Where the objective is now, if it has moved.")
-@_running
+@with_options(WORKING, LASTING)
 @click.pass_context
 def resume(ctx: click.Context, /, **given: Any) -> None:
     """Go on with a study, after anything that stopped it.
@@ -124,49 +157,68 @@ def resume(ctx: click.Context, /, **given: Any) -> None:
     evohpo resume study.db
     evohpo resume study.db --trials 500
     """  # noqa: D301 - click wants the character itself
-    from evohpo.study import load
-
     store: Path = given["store"]
     check_out(given["out"], store)
-    with load(store) as header:
-        arguments = dict(header.settings.notes.get(NOTES, {}))
-        options = header.settings.optimizer["options"]
-    if not arguments:
+    arguments = noted(store, given)
+    if given["objective"]:
+        arguments["objective"] = _lasting(given["objective"])
+    if not arguments.get("objective"):
         raise UsageError(
             f"store {store}: was not made by `evohpo run`, so nothing says which objective it is about: go on in Python "
             f"with evohpo.load({str(store)!r}).run(objective, ...)"
         )
-    arguments |= {name: given[name] for name in KEPT if given[name]}
-    if given["objective"]:
-        arguments["objective"] = _lasting(given["objective"])
     with quiet_stdout():
-        if arguments["cwd"] not in sys.path:
-            sys.path.insert(0, arguments["cwd"])
-        _plugins(arguments)
+        study = reopened(store, arguments)
         objective = _objective(arguments)
-        own = ":" in arguments["optimizer"]
-        study = load(store, optimizer=_optimizer(arguments["optimizer"], options) if own else None)
     before = study.ledger.ended
     _drive(ctx, study, objective, arguments, _evaluator(arguments), given)
     if study.ledger.ended == before:
         click.echo("evohpo: its budget was spent already; give more, e.g. --trials or --generations", err=True)
 
 
+def noted(store: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the notes of a stored study keep, with the options that are given now; {} if it was made otherwise."""
+    from evohpo.study import load
+
+    with load(store) as header:
+        arguments = dict(header.settings.notes.get(NOTES, {}))
+    return arguments | {name: given[name] for name in KEPT if given.get(name)} if arguments else {}
+
+
+def reopened(store: Path, arguments: dict[str, Any]) -> Study:
+    """Return a stored study that can go on, with the code of its optimizer where the notes say where that is."""
+    from evohpo.study import load
+
+    if arguments.get("cwd", "") not in ("", *sys.path):
+        sys.path.insert(0, arguments["cwd"])
+    import_plugins(arguments)
+    optimizer = None
+    if ":" in arguments.get("optimizer", ""):
+        with load(store) as header:
+            optimizer = _optimizer(arguments["optimizer"], header.settings.optimizer["options"])
+    return load(store, optimizer=optimizer)
+
+
 def _drive(
     ctx: click.Context, study: Study, objective: Any, arguments: dict[str, Any], evaluator: Evaluator | None,
     given: dict[str, Any],
 ) -> None:  # fmt: skip
-    """Run, show what came of it, and exit with the code that says how it went."""
+    """Run, and end with what came of it."""
     with quiet_stdout():
         study.run(
             objective, trials=arguments["trials"], generations=arguments["generations"],
             workers=arguments["workers"] or 1, evaluator=evaluator, stop=stop_rule(arguments),
             timeout=arguments["timeout"], progress=not given["quiet"],
         )  # fmt: skip
+    end(ctx, study, given, "resume")
+
+
+def end(ctx: click.Context, study: Study, given: dict[str, Any], command: str) -> None:
+    """Show what came of a run, and exit with the code that says how it went; `command` goes on with it."""
     deliver(study, given["output"], given["out"], given["quiet"], top=TOP if given["output"] == "table" else None)
     if "interrupted" in study.stopped:
         if study.store is not None:
-            click.echo(f"evohpo: interrupted; go on with: evohpo resume {study.store}", err=True)
+            click.echo(f"evohpo: interrupted; go on with: evohpo {command} {study.store}", err=True)
         ctx.exit(INTERRUPTED)
     if "failing" in study.stopped:
         ctx.exit(FAILED)
@@ -221,6 +273,7 @@ def _optimizer(text: str, options: dict[str, Any]) -> Any:
     return use(target, **options) if options else target
 
 
-def _plugins(arguments: dict[str, Any]) -> None:
-    for path in arguments["plugin"]:
+def import_plugins(arguments: dict[str, Any]) -> None:
+    """Import the files of `--plugin`."""
+    for path in arguments.get("plugin", ()):
         loading.import_file(path, "plugin")
