@@ -130,7 +130,7 @@ def constraints(study: Study) -> Iterator[Diagnosis]:
         "problem",
         "No trial meets the constraints",
         f"None of {len(done)} completed trials meets all outcome constraints{each}. The closest one, trial {closest.number}, "
-        f"misses them by {closest.violation:.4g}.",
+        f"misses them by {closest.violation:.4g} of their bounds.",
         "Loosen the constraint that fewest meet, widen the space, or attach a configuration that is known to meet it.",
     )
 

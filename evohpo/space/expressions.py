@@ -167,6 +167,28 @@ class Expression:
             sides = [_number(_value(node, values, self._original)) for node in nodes]
             return [_margin(op, a, b) for op, a, b in zip(self._tree.ops, sides, sides[1:], strict=False)]
 
+    def scales(self, values: Mapping[str, Any], measured: Iterable[str]) -> list[float]:
+        """Return what each comparison's margin is to be seen against: its bound, where one side has no `measured` name.
+
+        1 where both have one, and of a bound that is 0 or cannot be computed. Only for an expression that `is_comparison`.
+
+        >>> Expression.parse("size + 2 <= 80_000").scales({"size": 1}, {"size"})
+        [80000.0]
+        """
+        assert isinstance(self._tree, ast.Compare)
+        measured, found = set(measured), []
+        sides = (self._tree.left, *self._tree.comparators)
+        for pair in zip(sides, sides[1:], strict=False):
+            fixed = [side for side in pair if not measured & self._names_in(side)]
+            with np.errstate(all="ignore"):
+                bound = abs(float(_number(_value(fixed[0], values, self._original)))) if len(fixed) == 1 else 1.0
+            found.append(bound if 0 < bound < math.inf else 1.0)
+        return found
+
+    def _names_in(self, node: ast.expr) -> set[str]:
+        inside = {self._original.get(n.id, n.id) for n in ast.walk(node) if isinstance(n, ast.Name)}
+        return inside.intersection(self.names)  # the others are functions
+
     def bounds(self, name: str, values: Mapping[str, Any]) -> list[tuple[bool, float]]:
         """Return the bounds that a comparison, or a chain, sets to `name` alone: whether each is a lower one, and itself.
 
@@ -180,8 +202,7 @@ class Expression:
         sides = (self._tree.left, *self._tree.comparators)
         for op, a, b in zip(self._tree.ops, sides, sides[1:], strict=False):
             for own, other, lower in ((a, b, ast.Gt | ast.GtE), (b, a, ast.Lt | ast.LtE)):
-                inside = {self._original.get(n.id, n.id) for n in ast.walk(other) if isinstance(n, ast.Name)}
-                names = inside.intersection(self.names)  # the others are functions
+                names = self._names_in(other)
                 bounded = isinstance(own, ast.Name) and self._original.get(own.id, own.id) == name
                 if bounded and not isinstance(op, ast.Eq) and all(values.get(n) is not None for n in names):
                     with np.errstate(all="ignore"):

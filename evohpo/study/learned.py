@@ -193,7 +193,7 @@ class Learned:
         if not front:
             closest = min((t for t in self.trials if t.fitness is not None), key=lambda t: t.violation, default=None)
             why = (
-                f"; the closest, trial {closest.number}, misses the constraints by {closest.violation:.4g}"
+                f"; the closest, trial {closest.number}, misses the constraints by {closest.violation:.4g} of their bounds"
                 if closest is not None
                 else ""
             )

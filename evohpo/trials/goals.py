@@ -117,14 +117,22 @@ class Goals:
         return tuple([-metrics[o.metric] if o.maximize else metrics[o.metric] for o in self.objectives])
 
     def violation(self, metrics: Mapping[str, Any]) -> float:
-        """Return by how much the outcome constraints are missed in total; 0 where all are met."""
+        """Return by how much the outcome constraints are missed in total, each as a share of its bound; 0 where all are met.
+
+        So a constraint on accuracy and one on bytes count alike. What is compared with 0, or with another metric, is missed by
+        as much as the difference.
+
+        >>> Goals.of("accuracy", constraints=["accuracy >= 0.8", "size <= 2000"]).violation({"accuracy": 0.4, "size": 2100})
+        0.55
+        """
         total = sum(margin for expression in self.constraints for margin in self.missed(expression, metrics))
         return total if math.isfinite(total) else 1e30
 
     def missed(self, constraint: Expression, metrics: Mapping[str, Any]) -> list[float]:
-        """Return by how much each comparison of a constraint is missed, 0 where it is met."""
-        margins = constraint.margins({**metrics, **self._base(constraint, metrics)})
-        return [max(0.0, float(margin)) for margin in margins]
+        """Return by how much each comparison of a constraint is missed, as a share of its bound; 0 where it is met."""
+        values = {**metrics, **self._base(constraint, metrics)}
+        scales = constraint.scales(values, _metrics_of(constraint))
+        return [max(0.0, float(m)) / scale for m, scale in zip(constraint.margins(values), scales, strict=True)]
 
     @property
     def relative(self) -> bool:

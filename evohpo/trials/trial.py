@@ -36,7 +36,7 @@ class Trial:
         status: see `Status`.
         metrics: what the objective measured, as it measured it.
         fitness: the objectives' values, all to be minimised; None until there is a result.
-        violation: how far the outcome constraints are missed in total; 0 where feasible.
+        violation: how far the outcome constraints are missed in total, each as a share of its bound; 0 where feasible.
         steps: the last step reported, 0 for an objective without steps.
         seconds: how long the evaluation took.
         worker: who evaluated it.

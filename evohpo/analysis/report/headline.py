@@ -92,7 +92,11 @@ def portrait_of(study: Study, trial: Trial) -> Best:
     aims = {o.metric: "maximize" if o.maximize else "minimize" for o in study.goals.objectives}
     names = [*(m for m in aims if m in trial.metrics), *(m for m in trial.metrics if m not in aims)]
     missed = trial.fitness is not None and trial.violation > 0
-    remark = f"It misses the constraints by {trial.violation:.4g} in total: no trial meets them yet." if missed else ""
+    remark = (
+        f"It misses the constraints by {trial.violation:.4g} of their bounds: no trial meets them yet."
+        if missed
+        else ""
+    )
     return Best(
         trial.number,
         [(name, rounded(trial.metrics[name]), exact(trial.metrics[name]), aims.get(name, "")) for name in names],
