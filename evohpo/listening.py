@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
             raise UsageError(
-                f"{what} cannot listen on {host}, port {port} ({why}); give another port or host"
+                f"{what} cannot listen on {host}, port {port} ({why}); give another --port or --host"
             ) from error
         self.url = f"http://{_visible(host)}:{self._socket.getsockname()[1]}/"
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
-import socket
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from evohpo.listening import is_ours
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,7 +60,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not self._is_ours(host):
+        if not is_ours(host, self.names):
             return PlainTextResponse(
                 "This name is not one of this machine's: open the address that the dashboard printed.", 421
             )
@@ -81,51 +81,6 @@ class Guard:
 
     def _fits(self, given: str) -> bool:
         return self.token is not None and secrets.compare_digest(given.encode(), self.token.encode())
-
-    def _is_ours(self, host: str) -> bool:
-        """Whether a Host header names this machine.
-
-        A page of an attacker whose name suddenly resolves to this machine still sends its own name. Addresses cannot be made
-        to point elsewhere, so any will do. Ports are free: they change on the way through a tunnel.
-        """
-        name = _without_port(host).lower().rstrip(".")
-        return name == "localhost" or name in self.names or is_address(name)
-
-
-def is_address(host: str) -> bool:
-    """Return whether `host` is an IP address.
-
-    >>> is_address("127.0.0.1"), is_address("::1"), is_address("example.org")
-    (True, True, False)
-    """
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach `host`."""
-    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
-
-
-def own_names(host: str) -> frozenset[str]:
-    """Return the names by which browsers may call a server that listens on `host`; on loopback "localhost" does."""
-    if is_loopback(host):
-        return frozenset()
-    return frozenset(name.lower() for name in (host, socket.gethostname(), socket.getfqdn()) if name)
-
-
-def _without_port(host: str) -> str:
-    """Return the name or address of a Host header.
-
-    >>> _without_port("[::1]:8000"), _without_port("127.0.0.1:8000"), _without_port("box")
-    ('::1', '127.0.0.1', 'box')
-    """
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
 
 
 def _cookie_name(host: str) -> str:

@@ -87,7 +87,8 @@ def test_without_a_store_it_says_what_is_missing(evohpo):
 
 @pytest.mark.parametrize("library", ["starlette", "uvicorn"])
 def test_a_missing_library_names_the_extra(library, evohpo, store, monkeypatch):
-    for name in [n for n in sys.modules if n.partition(".")[0] == library or n.startswith("evohpo.dashboard")]:
+    ours = ("evohpo.dashboard", "evohpo.listening")
+    for name in [n for n in sys.modules if n.partition(".")[0] == library or n.startswith(ours)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
     result = evohpo("dashboard", store)
