@@ -27,7 +27,10 @@ _HOMES = {
     "pruners": [
         "ASHA", "PASHA", "Hyperband", "SuccessiveHalving", "Median", "Percentile", "Plateau", "Decision", "Pruner",
     ],
-    "evaluators": ["Inline", "Threads", "Processes", "Script", "Batched", "Context", "Evaluator", "TensorBoard", "Dask", "Ray"],
+    "evaluators": [
+        "Inline", "Threads", "Processes", "Script", "Batched", "Context", "Evaluator", "TensorBoard", "Dask", "Ray",
+        "Launched", "Slurm", "TorchX",
+    ],
     "replayed": ["Replayed"],
     "reporting": ["report", "trial"],
     "study": ["Study", "Stop", "load"],
@@ -63,11 +66,14 @@ if TYPE_CHECKING:
     from evohpo.evaluators import Dask as Dask
     from evohpo.evaluators import Evaluator as Evaluator
     from evohpo.evaluators import Inline as Inline
+    from evohpo.evaluators import Launched as Launched
     from evohpo.evaluators import Processes as Processes
     from evohpo.evaluators import Ray as Ray
     from evohpo.evaluators import Script as Script
+    from evohpo.evaluators import Slurm as Slurm
     from evohpo.evaluators import TensorBoard as TensorBoard
     from evohpo.evaluators import Threads as Threads
+    from evohpo.evaluators import TorchX as TorchX
     from evohpo.optimizers import Optimizer as Optimizer
     from evohpo.optimizers import Population as Population
     from evohpo.optimizers import Problem as Problem

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from evohpo.evaluators.context import Context, TrialStopped
     from evohpo.evaluators.engines import Dask, Ray
     from evohpo.evaluators.inline import Inline
+    from evohpo.evaluators.launchers import Launched, Launcher, Slurm, TorchX
     from evohpo.evaluators.metrics import NUMBER
     from evohpo.evaluators.processes import Processes
     from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
@@ -26,6 +27,7 @@ __getattr__, __dir__ = exports(
         "context": ("Context", "TrialStopped"),
         "engines": ("Dask", "Ray"),
         "inline": ("Inline",),
+        "launchers": ("Launched", "Launcher", "Slurm", "TorchX"),
         "metrics": ("NUMBER",),
         "processes": ("Processes",),
         "protocol": ("Evaluator", "Event", "Failed", "Finished", "Job", "Paused", "Reported", "Started"),
@@ -38,5 +40,6 @@ __getattr__, __dir__ = exports(
 
 __all__ = [
     "NUMBER", "Batched", "BatchedInline", "Context", "Dask", "Evaluator", "Event", "Failed", "Finished", "Inline", "Job",
-    "Paused", "Processes", "Ray", "Reported", "Script", "Simulated", "Started", "TensorBoard", "Threads", "TrialStopped",
+    "Launched", "Launcher", "Paused", "Processes", "Ray", "Reported", "Script", "Simulated", "Slurm", "Started", "TensorBoard",
+    "Threads", "TorchX", "TrialStopped",
 ]  # fmt: skip

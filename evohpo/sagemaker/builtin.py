@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from evohpo.callbacks.dispatching import Dispatcher, checked
 from evohpo.errors import UsageError
+from evohpo.evaluators.launchers.naming import LONGEST_NAME
 from evohpo.evaluators.reductions import single
 from evohpo.optimizers.protocol import Traits
 from evohpo.optimizers.registry import Registered
 from evohpo.sagemaker.clients import client_of, explained
 from evohpo.sagemaker.following import NUMBERED, OBJECTIVE, Following, listed
-from evohpo.sagemaker.limits import LONGEST_NAME, problems
+from evohpo.sagemaker.limits import problems
 from evohpo.sagemaker.metrics import patterns_of
 from evohpo.sagemaker.options import defined_metrics
 from evohpo.sagemaker.template import template_of

@@ -6,12 +6,13 @@ import hashlib
 import math
 import secrets
 import time
-from collections import Counter, deque
+from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from evohpo.errors import UsageError
 from evohpo.evaluators.calling import check_workers
 from evohpo.evaluators.context import Verdict
+from evohpo.evaluators.launchers.naming import Name, Places, head_of
 from evohpo.evaluators.metrics import Steps, check_pattern, reductions_of
 from evohpo.evaluators.protocol import Failed, Finished, Paused, Reported
 from evohpo.sagemaker.clients import OUTAGE, Clients, explained, is_transient, poll_of
@@ -20,7 +21,6 @@ from evohpo.sagemaker.launching import Later, Launcher, NoQuota, is_train_fn
 from evohpo.sagemaker.leaving import leave, release_warm_pool, running, stop_job
 from evohpo.sagemaker.limits import problems
 from evohpo.sagemaker.metrics import patterns_of
-from evohpo.sagemaker.naming import Name, head_of
 from evohpo.sagemaker.options import defined_metrics, shape
 from evohpo.sagemaker.outcomes import failure, result, unknown
 from evohpo.sagemaker.quota import Quota
@@ -121,8 +121,7 @@ class SageMaker:
         self._prefix, self._on_exit = job_prefix, on_exit
         self._study: Study | None = None
         self._head = head_of(job_prefix, "jobs", secrets.token_hex(3))
-        self._places: list[tuple[int, int]] = []
-        self._sizes: Counter[int] = Counter()
+        self._places = Places(None)
         self._queue: deque[Individual] = deque()
         self._flying: dict[int, Individual] = {}
         self._spent: dict[int, Spent] = {}  # of paused trials
@@ -137,7 +136,7 @@ class SageMaker:
         Raises:
             UsageError: says what is wrong.
         """
-        self._study = study
+        self._study, self._places = study, Places(study)
         identity = study.settings.id or hashlib.sha256(f"{study.name}-{study.seed}".encode()).hexdigest()[:6]
         self._head = head_of(self._prefix, study.name, identity)
         unmeasured = [m for m in study.goals.metrics if m not in self._patterns and m not in OWN_METRICS]
@@ -165,7 +164,7 @@ class SageMaker:
     def submit(self, job: Job) -> None:
         """Put a trial in line; its job starts as soon as there is room."""
         check_workers(self)
-        name = Name(self._head, *self._place(job.number))
+        name = Name(self._head, *self._places.of(job.number))
         individual = Individual(job, name, self._worker, step=job.step)
         if job.step:
             individual.resumed = "checkpoint"
@@ -255,7 +254,7 @@ class SageMaker:
             return
         individual.looked_back = True  # it has no earlier jobs of its own
         individual.name = individual.name._replace(step=job.step)
-        self._launcher.inherit(Name(self._head, *self._place(trial.heir)), individual.name)
+        self._launcher.inherit(Name(self._head, *self._places.of(trial.heir)), individual.name)
 
     # ---- looking
 
@@ -345,15 +344,6 @@ class SageMaker:
                 if isinstance(event, Finished | Failed | Paused):
                     del self._flying[number]
         return taken
-
-    def _place(self, number: int) -> tuple[int, int]:
-        """Return a trial's generation and its place in it."""
-        trials = self._study.trials if self._study is not None else ()
-        while len(self._places) < len(trials):
-            generation = trials[len(self._places)].generation
-            self._places.append((generation, self._sizes[generation]))
-            self._sizes[generation] += 1
-        return self._places[number] if number < len(self._places) else (0, number)
 
     def _facts(self, individual: Individual) -> dict[str, str]:
         job = individual.job

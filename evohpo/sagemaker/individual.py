@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evohpo.evaluators.calling import End
+    from evohpo.evaluators.launchers.naming import Name
     from evohpo.evaluators.metrics import Steps
     from evohpo.evaluators.protocol import Event, Job
-    from evohpo.sagemaker.naming import Name
 
 ENDED = ("Completed", "Failed", "Stopped")
 AGAIN = ("CapacityError", "InternalServerError", "InsufficientCapacity", "InsufficientInstanceCapacity")

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from evohpo.errors import UsageError
 from evohpo.evaluators.calling import failed
+from evohpo.evaluators.launchers.naming import Name
 from evohpo.evaluators.protocol import Finished, Started
 from evohpo.sagemaker.clients import code_of, if_there, is_transient, message_of
 from evohpo.sagemaker.individual import ENDED
 from evohpo.sagemaker.limits import problems
-from evohpo.sagemaker.naming import Name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

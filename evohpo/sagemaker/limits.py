@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from evohpo.evaluators.launchers.naming import LONGEST_NAME
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
-LONGEST_NAME = 63
 MOST_HYPERPARAMETERS, LONGEST_KEY, LONGEST_VALUE = 100, 256, 2500
 MOST_METRICS, LONGEST_REGEX = 40, 500
 MOST_TAGS, MOST_VARIABLES, MOST_CHANNELS = 50, 100, 20

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evohpo as eh
+from evohpo.evaluators.launchers.naming import Name, head_of
 from evohpo.evaluators.metrics import Reader, check_pattern, number
 from evohpo.evaluators.reductions import single
 from evohpo.sagemaker import NUMBER
 from evohpo.sagemaker.limits import NAME
-from evohpo.sagemaker.naming import Name, head_of
 
 LOSS = {"loss": rf"loss=\s*{NUMBER}"}
 

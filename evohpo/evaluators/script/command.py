@@ -104,7 +104,7 @@ class Command:
         words: list[str] = []
         for word in self.words:
             if set(absent).isdisjoint(PLACEHOLDER.findall(word)):
-                words.append(_filled(word, texts))
+                words.append(filled(word, texts))
             elif not word.startswith("-") and re.fullmatch(r"-[^=]+", words[-1] if words else ""):
                 words.pop()
         rest = {name: plain(value) for name, value in trial.params.items() if name not in self._named}
@@ -130,7 +130,7 @@ class Command:
         if arguments == "flags":
             return [word for name, value in params.items() for word in _flag(name, value)]
         return [
-            _filled(word, {"name": name, "value": text(value)})
+            filled(word, {"name": name, "value": text(value)})
             for name, value in params.items()
             for word in self._template
         ]
@@ -148,7 +148,15 @@ def text(value: Any) -> str:
     return repr(value) if isinstance(value, float) else json.dumps(value, default=str)
 
 
-def _filled(word: str, texts: Mapping[str, str]) -> str:
+def texts(environment: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return environment variables as texts."""
+    return {
+        name: os.fspath(value) if isinstance(value, os.PathLike) else text(value)
+        for name, value in (environment or {}).items()
+    }
+
+
+def filled(word: str, texts: Mapping[str, str]) -> str:
     """Return a word with the texts of what it names in braces; other braces are left alone."""
     return PLACEHOLDER.sub(lambda match: texts.get(match[1], match[0]), word)
 

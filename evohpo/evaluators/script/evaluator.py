@@ -17,13 +17,12 @@ from evohpo.errors import UsageError
 from evohpo.evaluators.calling import check_limits, check_workers, failed, timed_out
 from evohpo.evaluators.context import Verdict
 from evohpo.evaluators.handle import Guardian, how_it_died
-from evohpo.evaluators.metrics import Steps, reductions_of
 from evohpo.evaluators.processes import LOST, MEMORY_TICK
-from evohpo.evaluators.protocol import Event, Failed, Finished, Job, Paused, Reported, Started
-from evohpo.evaluators.script.command import Arguments, Command, text
+from evohpo.evaluators.protocol import Event, Job, Started
+from evohpo.evaluators.script.command import Arguments, Command, texts
 from evohpo.evaluators.script.process import Process
-from evohpo.evaluators.script.running import Running
-from evohpo.evaluators.script.sources import sources_of
+from evohpo.evaluators.script.running import Running, due
+from evohpo.evaluators.script.sources import check_measured, check_reduce, sources_of
 from evohpo.evaluators.slots import Gpus, Slots, variables
 from evohpo.evaluators.surroundings import cores, environment, size
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
+    from evohpo.evaluators.metrics import Steps
     from evohpo.study import Study
 
 TICK = 0.05  # seconds between looks at what scripts wrote
@@ -105,14 +105,9 @@ class Script:
         self.timeout, self.memory, self.retries, self.grace, self.threads = timeout, memory, retries, grace, threads
         self._command = Command(command, arguments)
         self._sources = sources_of(metrics, steps)
-        self._names = [name for source in self._sources for name in source.names]
-        self._closed = all(source.names for source in self._sources)  # no other metrics can come
-        reductions_of(reduce, self._names if self._closed or isinstance(reduce, str) else [*self._names, *reduce])
+        check_reduce(reduce, self._sources)
         self._reduce, self._counts, self._checkpoints = reduce, steps is True, checkpoints
-        self._environment = {
-            name: os.fspath(value) if isinstance(value, os.PathLike) else text(value)
-            for name, value in (environment or {}).items()
-        }
+        self._environment = texts(environment)
         self._place = None if directory is None else Path(directory).absolute()
         if self._place is not None and not self._place.is_dir():
             raise UsageError(f"directory={str(directory)!r}: there is no such folder")
@@ -141,13 +136,7 @@ class Script:
         """
         self._study = study
         self._check()
-        unmeasured = [name for name in study.goals.metrics if name not in self._names]
-        if self._closed and unmeasured:
-            raise UsageError(f"metrics= does not say how to find {unmeasured[0]!r}; it knows {', '.join(self._names)}")
-        if study.pruner is not None and not any(source.steps for source in self._sources):
-            raise UsageError(
-                'the pruner would see no steps: give steps=True, or a pattern such as steps=r"epoch=(\\d+)"'
-            )
+        check_measured(study, self._sources)
 
     def _check(self) -> None:
         if not self._checked:
@@ -185,7 +174,7 @@ class Script:
         limit = math.inf if timeout is None else monotonic() + timeout
         events, self._events = self._events, []
         self._fill()
-        events += self._due()
+        events += due(self._trials)
         while self._trials and not events:
             pause = max(0.0, min(limit, self._soonest()) - monotonic())
             if self._selector is None or not self._selector.get_map():
@@ -194,7 +183,7 @@ class Script:
                 self._selector.select(pause)
             self._look()
             self._fill()
-            events += self._due()
+            events += due(self._trials)
             if monotonic() >= limit:
                 break
         return events
@@ -281,21 +270,6 @@ class Script:
         running.attempts += 1
 
     # ---- looking
-
-    def _due(self) -> list[Event]:
-        """Return what happened, of each trial at most to its next report: the study first has to decide on that."""
-        due: list[Event] = []
-        for number in sorted(self._trials):
-            running = self._trials[number]
-            while running.events:
-                event = running.events.popleft()
-                due.append(event)
-                if isinstance(event, Reported):
-                    running.step, running.metrics = event.step, event.metrics
-                    break
-                if isinstance(event, Finished | Failed | Paused):
-                    del self._trials[number]
-        return due
 
     def _soonest(self) -> float:
         """Return when to look next, if nothing is heard until then."""

@@ -15,7 +15,7 @@ from evohpo.evaluators.calling import REASON, TRACEBACK, ended_early
 from evohpo.evaluators.context import Verdict
 from evohpo.evaluators.handle import how_it_died
 from evohpo.evaluators.metrics import Gathering
-from evohpo.evaluators.protocol import Failed, Finished, Reported
+from evohpo.evaluators.protocol import Failed, Finished, Paused, Reported
 from evohpo.evaluators.script.command import PARAMS
 from evohpo.evaluators.script.files import Board
 from evohpo.evaluators.script.reading import REPORTS, STDERR, STDOUT
@@ -23,7 +23,7 @@ from evohpo.evaluators.script.tail import end_line, last_lines
 from evohpo.reporting import RunningTrial
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, MutableMapping, Sequence
     from pathlib import Path
 
     from evohpo.evaluators.calling import End
@@ -126,12 +126,12 @@ class Running:
         self._resumed = "checkpoint" if known else ""
         devices = {"gpu": self.devices} if self.devices else {}
         self.trial = replace(self.trial, step=known, resources={**devices, **self.job.resources})
-        _write(folder / PARAMS, dict(self.trial.params))
+        write(folder / PARAMS, dict(self.trial.params))
 
     def note(self, words: Sequence[str]) -> None:
         """Keep the command line in the folder."""
         whose = {"study": self._study, "number": self.job.number, "step": self.trial.step}
-        _write(self.trial.directory / COMMAND, {**whose, "command": list(words)})
+        write(self.trial.directory / COMMAND, {**whose, "command": list(words)})
 
     def _was_here(self) -> bool:
         """Return whether the trial itself ran last in its folder; else the folder was handed on, or is another study's."""
@@ -220,5 +220,26 @@ class Running:
         )
 
 
-def _write(path: Path, content: Any) -> None:
+def due(trials: MutableMapping[int, Any]) -> list[Event]:
+    """Return what happened, of each trial at most to its next report: the study first has to decide on that.
+
+    Args:
+        trials: those under way, by number; one whose end is returned leaves them.
+    """
+    events: list[Event] = []
+    for number in sorted(trials):
+        running = trials[number]
+        while running.events:
+            event = running.events.popleft()
+            events.append(event)
+            if isinstance(event, Reported):
+                running.step, running.metrics = event.step, event.metrics
+                break
+            if isinstance(event, Finished | Failed | Paused):
+                del trials[number]
+    return events
+
+
+def write(path: Path, content: Any) -> None:
+    """Write a file of JSON."""
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")

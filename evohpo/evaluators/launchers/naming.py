@@ -1,4 +1,4 @@
-"""Names of training jobs. A name is the key that keeps a trial from being started twice.
+"""Names of jobs, here and on SageMaker. A name is the key that keeps a trial from being started twice.
 
 `<prefix>-<study>-<id>-g000-i000` is generation 0, individual 0 of a study; `-s9` is added where it goes on after step 9, `-r1`
 where it is tried again. The head is cut so that the tail always fits: a name has at most 63 characters.
@@ -7,16 +7,19 @@ where it is tried again. The head is cut so that the tail always fits: a name ha
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
 
-from evohpo.sagemaker.limits import LONGEST_NAME
+if TYPE_CHECKING:
+    from evohpo.study import Study
 
+LONGEST_NAME = 63  # characters, of SageMaker and of Kubernetes
 TAIL = len("-g000-i00000-s00000-r9")
 _TAIL = re.compile(r"-g(\d{3,})-i(\d{3,})(?:-s(\d+))?(?:-r(\d+))?")
 
 
 class Name(NamedTuple):
-    """The name of a training job in its parts.
+    """The name of a job in its parts.
 
     Attributes:
         head: what all jobs of a study begin with.
@@ -38,7 +41,7 @@ class Name(NamedTuple):
         return f"{self.head}-g{self.generation:03d}-i{self.individual:03d}"
 
     def __str__(self) -> str:
-        """Return the name as the API knows it."""
+        """Return the name as one text."""
         return self.trial + (f"-s{self.step}" if self.step else "") + (f"-r{self.attempt}" if self.attempt else "")
 
     @classmethod
@@ -52,3 +55,25 @@ def head_of(prefix: str, study: str, identity: str) -> str:
     """Return what all jobs of a study begin with, in the alphabet of names, short enough for every tail."""
     readable = re.sub(r"[^a-zA-Z0-9]+", "-", f"{prefix}-{study}").strip("-")
     return f"{readable[: LONGEST_NAME - TAIL - len(identity) - 1].rstrip('-') or 'evohpo'}-{identity}".rstrip("-")
+
+
+class Places:
+    """Where trials stand: their generations, and their places in them.
+
+    Args:
+        study: whose trials they are; None for jobs of no study.
+    """
+
+    def __init__(self, study: Study | None) -> None:
+        self._study = study
+        self._known: list[tuple[int, int]] = []
+        self._sizes: Counter[int] = Counter()
+
+    def of(self, number: int) -> tuple[int, int]:
+        """Return a trial's generation and its place in it."""
+        trials = self._study.trials if self._study is not None else ()
+        while len(self._known) < len(trials):
+            generation = trials[len(self._known)].generation
+            self._known.append((generation, self._sizes[generation]))
+            self._sizes[generation] += 1
+        return self._known[number] if number < len(self._known) else (0, number)
