@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evohpo.evaluators.context import Verdict
 
 IDLE = 60.0  # seconds after which processes without a trial leave a worker, should the study be gone
+SPENT = 50  # tasks that have ended and are not yet forgotten
 CLOSING = 30.0  # seconds for workers to end what runs there
 AnyClient: TypeAlias = Any  # half of what Dask has carries types
 Future: TypeAlias = Any
@@ -124,6 +125,9 @@ class _Cluster:
         self._address = str(client.scheduler.address)
         self._objectives: dict[int, Packed] = {}
         self._futures: dict[str, Future] = {}
+        self._spent: list[
+            Future
+        ] = []  # let go together: each message to the scheduler keeps the next waiting for 10 ms
         self._numbers: dict[str, int] = {}
         self._where: dict[str, str] = {}
         self._inbox: SimpleQueue[tuple[str, Event | Restarted]] = SimpleQueue()
@@ -144,6 +148,8 @@ class _Cluster:
             serve, self._run, parcel, self._terms, key=parcel.token, pure=False, retries=0,
             resources=self._resources or None, priority=0 if self._priority is None else self._priority(job.params), **near,
         )  # fmt: skip
+        if len(self._spent) >= SPENT:
+            self._spent.clear()
         self._futures[parcel.token], self._numbers[parcel.token] = future, parcel.number
         self._client.loop.add_callback(self._follow, parcel.token, parcel.number, future)
 
@@ -192,8 +198,11 @@ class _Cluster:
         client = self._client
         try:
             if client.status == "running":
+                for topic in (self._run, "all"):
+                    client.unsubscribe_topic(topic)
                 for token in list(self._futures):
                     self.cancel(token)
+                self._spent.clear()
                 with contextlib.suppress(TooSlow):  # a worker that hangs; its processes end with it
                     self._on_loop(self._tell(None, _close, self._run)).result(CLOSING)
         finally:
@@ -203,7 +212,8 @@ class _Cluster:
     def _forget(self, token: str) -> Future:
         self._where.pop(token, None)
         self._numbers.pop(token, None)
-        return self._futures.pop(token)
+        self._spent.append(future := self._futures.pop(token))
+        return future
 
     def _count(self, info: Mapping[str, Any]) -> int:
         slots = 0

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from evohpo.evaluators.context import Verdict
 
+SILENCE = 15.0  # seconds for the head of a cluster to answer; Ray itself ends this process after 60
 CLOSING = 15.0  # seconds for actors to end what runs there
 AT_ONCE = 4  # calls of an actor: one that waits for what happens, and those that interrupt it
+LATER = "; a study with a store goes on when it is run again"
 NAMES = {"num_cpus": "CPU", "num_gpus": "GPU"}  # Ray has two names for each
 
 
@@ -142,6 +144,7 @@ class _Place:
         self.actor = actor
         self.key = 0  # of the objective it has
         self.name = ""
+        self.known = False  # it had a name before, and is asked for it again
         self.parcel: Parcel | None = None
 
 
@@ -158,8 +161,10 @@ class _Cluster:
         self._waiting: deque[Parcel] = deque()
         self._places: list[_Place] = []
         self._calls: dict[Any, _Place] = {}  # by reference of what they return
-        self._looked = monotonic()
-        self._slots = self._count()
+        self._slots, self._looked = 0, monotonic()
+        self._look = threading.Thread(target=self._count, daemon=True)
+        self._look.start()
+        self._look.join(SILENCE)
 
     def load(self, key: int, objective: Packed, used: set[int]) -> None:
         """Put an objective into Ray's store."""
@@ -191,12 +196,13 @@ class _Cluster:
         """Return what the actors' calls returned.
 
         Raises:
-            EvohpoError: Ray was shut down.
+            EvohpoError: Ray was shut down, or the head of its cluster is gone.
         """
         if not self._ray.is_initialized():
-            raise EvohpoError(
-                "Ray was shut down while the study ran; a study with a store goes on when it is run again"
-            )
+            raise EvohpoError(f"Ray was shut down while the study ran{LATER}")
+        self.slots()
+        if self._look.is_alive() and monotonic() - self._looked > SILENCE:
+            raise EvohpoError(f"the head of the Ray cluster has not answered for {SILENCE:g} s{LATER}")
         if not self._calls:  # all wait for their verdicts
             sleep(min(timeout, 0.01))
             return []
@@ -209,8 +215,10 @@ class _Cluster:
 
     def slots(self) -> int:
         """Return for how many trials there is room, as of a second ago."""
-        if monotonic() - self._looked > TICK and self._ray.is_initialized():
-            self._looked, self._slots = monotonic(), self._count()
+        if not self._look.is_alive() and monotonic() - self._looked > TICK:
+            self._looked = monotonic()
+            self._look = threading.Thread(target=self._count, daemon=True)  # it hangs if the head is gone
+            self._look.start()
         return self._slots
 
     def close(self) -> None:
@@ -218,11 +226,13 @@ class _Cluster:
         ray = self._ray
         if not ray.is_initialized():
             return
-        leaving = [place.actor.close.remote() for place in self._places if place.name]
-        if leaving:
-            ray.wait(leaving, num_returns=len(leaving), timeout=CLOSING)
-        for place in list(self._places):
-            self._remove(place)
+        self._look.join(max(0.0, self._looked + SILENCE - monotonic()))
+        if not self._look.is_alive():
+            leaving = [place.actor.close.remote() for place in self._places if place.name]
+            if leaving:
+                ray.wait(leaving, num_returns=len(leaving), timeout=CLOSING)
+            for place in list(self._places):
+                self._remove(place)
         if self._opened:
             ray.shutdown()
 
@@ -247,6 +257,13 @@ class _Cluster:
             self._places.append(place)
             self._calls[place.actor.hello.remote()] = place
 
+    def _doubt(self) -> None:
+        """Ask free actors whether they are still there: a machine that goes takes several."""
+        for place in self._places:
+            if place.name and place.parcel is None:
+                place.name, place.known = "", True
+                self._calls[place.actor.hello.remote()] = place
+
     def _take(self, call: Any) -> list[tuple[str, Event]]:
         place = self._calls.pop(call)
         parcel = place.parcel
@@ -255,6 +272,9 @@ class _Cluster:
             events: list[Event] = pickle.loads(heard) if parcel is not None else []  # noqa: S301 - from our own actor
         except Exception as error:  # noqa: BLE001 - the actor or its machine is gone, or it cannot work there
             self._remove(place)
+            self._doubt()
+            if parcel is None and place.known:
+                return []
             if parcel is None:  # it never came; so that this does not go on for ever, it counts for one that waits
                 parcel = self._waiting.popleft() if self._waiting else None
             if parcel is None:
@@ -276,13 +296,14 @@ class _Cluster:
         with contextlib.suppress(Exception):  # gone already
             self._ray.kill(place.actor, no_restart=True)
 
-    def _count(self) -> int:
-        slots = 0
-        for node in self._ray.nodes():
-            if node["Alive"]:
-                rooms = [node["Resources"].get(name, 0) // need for name, need in self._needs.items()]
-                slots += int(min(rooms, default=1))
-        return slots
+    def _count(self) -> None:
+        with contextlib.suppress(Exception):  # shut down meanwhile
+            slots = 0
+            for node in self._ray.nodes():
+                if node["Alive"]:
+                    rooms = [node["Resources"].get(name, 0) // need for name, need in self._needs.items()]
+                    slots += int(min(rooms, default=1))
+            self._slots = slots
 
 
 def _needs(resources: Mapping[str, Any]) -> dict[str, float]:

@@ -74,7 +74,7 @@ class _Task:
         self.details = pack_details(job)
         self.step, self.metrics = job.step, None  # of the last report
         self.verdict = Verdict.GO
-        self.losses, self.announced = 0, False
+        self.losses, self.unbegun, self.announced = 0, 0, False  # how often it lost a worker, and before it began
         self.token, self.where, self.began = "", "", 0.0
 
     def parcel(self, token: str, timeout: float | None, near: str) -> Parcel:
@@ -290,12 +290,15 @@ class Engine:
 
     def _lost(self, task: _Task, reason: str, events: list[Event]) -> bool:
         """Return whether a trial that lost its worker is to start again; else its end is told."""
-        task.losses += 1
+        if task.where:
+            task.losses += 1
+        else:
+            task.unbegun += 1  # costs nothing, so it starts again at least once
         if task in self._held:  # its verdict finds nobody
             self._held.remove(task)
         if task.verdict is not Verdict.GO:
             end = ended_early(task.job, task.verdict, task.step, task.metrics, task.seconds, task.where)
-        elif task.losses <= (self.retries if task.where else max(1, self.retries)):  # unbegun costs nothing
+        elif task.losses <= self.retries and task.unbegun <= max(1, self.retries):
             return True
         else:
             end = Failed(task.job.number, "lost", reason, task.seconds, task.step, task.where)

@@ -1,5 +1,8 @@
 """Trials on clusters of Ray that are started and lost under the study; apart, since a process has one connection to Ray."""
 
+import subprocess
+import sys
+
 import psutil
 import pytest
 
@@ -55,3 +58,32 @@ def test_trials_of_a_machine_that_goes_start_again_elsewhere(cluster):
 
     there = o.ga(o.steps, eh.Ray(cluster.address, options={"log_to_driver": False}), callbacks=[lose])
     assert o.table(there) == o.table(o.ga(o.steps, eh.Inline()))
+
+
+LOSING = """
+import sys, psutil
+import evohpo as eh
+from tests.evaluators.engines import objectives as o
+
+def kill(study, trial):
+    if trial.number == 8:
+        for process in psutil.process_iter(["cmdline", "environ"]):
+            name = (process.info["cmdline"] or [""])[0]
+            if name.endswith("gcs_server") and process.ppid() == psutil.Process().pid:
+                process.kill()
+                print("killed", flush=True)
+
+o.ga(o.when, eh.Ray(workers=2), callbacks=[kill], generations=40, store=sys.argv[1])
+"""
+
+
+def test_a_killed_head_ends_the_study_with_one_error_and_the_study_goes_on_elsewhere(tmp_path):
+    study = subprocess.run(
+        [sys.executable, "-c", LOSING, tmp_path / "study.jsonl"], capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+    assert "killed" in study.stdout
+    assert study.returncode == 1
+    last = study.stderr.strip().splitlines()[-1]
+    assert "the head of the Ray cluster has not answered for 15 s" in last, study.stderr
+    resumed = o.ga(o.when, eh.Inline(), store=tmp_path / "study.jsonl", generations=12)
+    assert resumed.table()["status"].eq("completed").all()
