@@ -86,14 +86,14 @@ class Desk:
         """Take a job."""
         with self._changed:
             task = self._tasks[job.number] = Task(job, job.step)
-            self._queue.append(task)
-            self._give()
+            self._queue.append(task)  # given with others within `wait`: who asks for several gets them at once
 
     def wait(self, timeout: float | None) -> list[Event]:
         """Return what happened since the last call, or nothing where there is room for more jobs or the time is over."""
         limit = FOREVER if timeout is None else monotonic() + timeout
         with self._changed:
             self._answer()
+            self._give()
             while True:
                 now = monotonic()
                 soonest = self._expire(now)
@@ -174,14 +174,17 @@ class Desk:
                 self._asks[request] = ask
             self._waiting.append(ask)
             self._expire(monotonic())
-            self._give()
-            self._stirred = self.workers is None
-            self._changed.notify_all()
+            if len(self._queue) >= sum(other.n for other in self._waiting):
+                self._give()
+            else:  # the study may propose more first
+                self._stirred = True
+                self._changed.notify_all()
             return ask
 
     def withdraw(self, ask: Ask) -> None:
         """Wait no longer; `ask.leases` are not changed after this."""
         with self._changed:
+            self._give()
             if not ask.answered.done():
                 self._waiting.remove(ask)
                 self._asks.pop(ask.request, None)

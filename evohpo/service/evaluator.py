@@ -30,7 +30,7 @@ class HTTP:
         port: 0 takes any free one.
         token: what workers have to show. None makes one, unless only this machine can reach `host`.
         lease: seconds.
-        workers: trials that are out at once; None for as many as workers ask for.
+        workers: trials that are out at once, which is also what the optimizer is told; None for as many as workers ask for.
         retries: how often a trial whose worker is lost is given to another, before it fails.
         timeout: seconds a worker may take for a trial.
 
@@ -69,6 +69,7 @@ class HTTP:
         self._server = Server(create_app(self._desk, token, own_names(host)), host, port, "the service")
         self.url = self._server.url
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     @property
     def capacity(self) -> int:
@@ -80,7 +81,11 @@ class HTTP:
         self._desk.workers = workers
 
     def begin(self, study: Study) -> None:
-        """Take note of whose trials these are, and let workers in."""
+        """Take note of whose trials these are, and let workers in.
+
+        Raises:
+            UsageError: it is closed.
+        """
         self._desk.study = study
         self._start()
 
@@ -99,6 +104,7 @@ class HTTP:
 
     def close(self) -> None:
         """Tell the workers that the study is over, unless it was interrupted, and close the port."""
+        self._closed = True
         study = self._desk.study
         why: dict[str, Any] = {"closed": True} if study is None else study.stopped
         over = why if why and "interrupted" not in why else None
@@ -112,6 +118,8 @@ class HTTP:
         self._server.close()
 
     def _start(self) -> None:
+        if self._closed:
+            raise UsageError("this HTTP(...) has served its study and is closed; make another one")
         if self._thread is None:
             self._thread = threading.Thread(target=self._server.serve_until_stopped, name="service", daemon=True)
             self._thread.start()

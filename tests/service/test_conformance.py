@@ -18,7 +18,7 @@ class Served(eh.HTTP):
 
     def __init__(self):
         super().__init__(workers=2, lease=1.0)
-        self._closed = threading.Event()
+        self._over = threading.Event()
         self._workers = [self._worker(), self._worker()]
         self._nurse = threading.Thread(target=self._revive)
         self._nurse.start()
@@ -27,11 +27,11 @@ class Served(eh.HTTP):
         return subprocess.Popen([sys.executable, "-m", "tests.service.worker", self.url])
 
     def _revive(self):
-        while not self._closed.wait(0.05):
+        while not self._over.wait(0.05):
             self._workers = [w if w.poll() is None else self._worker() for w in self._workers]
 
     def close(self):
-        self._closed.set()
+        self._over.set()
         self._nurse.join()
         super().close()
         for worker in self._workers:

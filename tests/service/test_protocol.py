@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 import evohpo as eh
@@ -28,10 +30,10 @@ def test_a_bare_number_is_the_single_objective(serve):
 
 
 def test_several_trials_are_asked_for_at_once(serve):
-    service = serve(workers=3)
-    first = [service.take() for _ in range(2)]
-    more = service.post("ask", n=5, wait=5).json()["trials"]
-    assert {t["number"] for t in first + more} == {0, 1, 2}
+    assert len(serve().post("ask", n=5, wait=5).json()["trials"]) == 5
+    limited = serve(workers=3)
+    numbers = [t["number"] for n in (2, 5) for t in limited.post("ask", n=n, wait=5).json()["trials"]]
+    assert numbers == [0, 1, 2]
 
 
 def test_who_asks_when_nothing_is_ready_is_told_when_to_come_again(serve):
@@ -143,3 +145,46 @@ def test_a_metric_that_json_cannot_say_is_null_in_the_table(serve):
     body = f'{{"lease": "{service.take()["lease"]}", "metrics": {{"loss": 1, "extra": NaN}}}}'
     service.http.post("tell", content=body, headers={"content-type": "application/json"})
     assert service.get("trials").json()["trials"][0]["metrics"] == {"loss": 1.0, "extra": None}
+
+
+def test_a_slow_optimizer_does_not_hold_up_signs_of_life(serve):
+    class Slow:
+        def __init__(self, problem, rng):
+            self.dim, self.rng = problem.dim, rng
+
+        def ask(self, n):
+            time.sleep(1)
+            return self.rng.random((1, self.dim))
+
+        def tell(self, results):
+            pass
+
+    service = serve(study=make_study(optimizer=Slow))
+    lease = service.take()["lease"]
+    began = time.monotonic()
+    assert service.post("ask", wait=0).json()["trials"] == []  # now it thinks
+    for _ in range(5):
+        assert service.post("heartbeat", lease=lease).json() == {"decision": "continue"}
+    assert time.monotonic() - began < 0.8
+
+
+def test_workers_are_told_to_stop_when_the_studys_time_is_over(serve):
+    service = serve(timeout=0.5, stop=None)
+    remote = eh.connect(service.url)
+    decisions = []
+    for trial in remote:
+        step = 0
+        while trial.decision == "continue":
+            step += 1
+            decisions.append(remote.report(trial, step, {"loss": 1.0}))
+            time.sleep(0.02)
+    service.join()
+    assert (decisions[-1], set(decisions[:-1])) == ("stop", {"continue"})
+    assert remote.reason == {"timeout": 0.5}
+
+
+def test_one_evaluator_serves_one_study():
+    evaluator = eh.HTTP()
+    evaluator.close()
+    with pytest.raises(eh.UsageError, match="make another"):
+        make_study().run(None, evaluator=evaluator, trials=1, progress=False)
