@@ -7,6 +7,7 @@ import inspect
 import json
 import signal
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import UsageError
@@ -130,6 +131,13 @@ class Line(Command):
 
     def line(self, trial: RunningTrial, absent: Collection[str] = ()) -> tuple[list[str], dict[str, str]]:
         """Return the arguments of a trial's component, and environment variables, see `Command`."""
+        # of the words, TorchX replaces what looks like one of its macros, ${app_id}
+        trial = replace(
+            trial,
+            params={
+                name: one.replace("$", "$$") if isinstance(one, str) else one for name, one in trial.params.items()
+            },
+        )
         known = {"number": trial.number, "seed": trial.seed, "step": trial.step, "directory": str(trial.directory)}
         texts = {name: text(value) for name, value in (known | dict(trial.params)).items()}
         given = {name: plain(trial.params[name]) for name in trial.params if name in self._takes}
@@ -196,7 +204,7 @@ class Runner:
             raise UsageError(f"the component cannot be called with {', '.join(given)}: {error}") from error
         app.name = name
         for role in app.roles:
-            role.env.update(environment)
+            role.env.update({key: value.replace("$", "$$") for key, value in environment.items()})
         with _own_signals():
             handle: str = self._runner.run(app, self._scheduler, self._config, self._workspace)
         self._jobs[handle] = Output(self._runner, handle, app.roles[0].name)
@@ -227,7 +235,7 @@ class Runner:
             if (status := self._runner.status(job)) is not None:
                 state = STATES.get(status.state.name, "running")
                 if state not in LIVE and job in self._jobs:
-                    self._jobs[job].join()
+                    self._jobs[job].finish()
                 said = [one for one in (status.msg, status.structured_error_msg) if one and one != NOTHING]
                 states[job] = f"{state}: {' '.join(' '.join(said).split())}"
         return states
@@ -266,7 +274,7 @@ class Output:
 
     def __init__(self, runner: Any, handle: str, role: str) -> None:
         self._runner, self._handle, self._role = runner, handle, role
-        self._printed = bytearray()
+        self._printed, self._finished = bytearray(), False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._follow, name=f"evohpo-{handle}", daemon=True)
         self._thread.start()
@@ -276,8 +284,23 @@ class Output:
         with self._lock:
             return bytes(self._printed[offset:])
 
+    def finish(self) -> None:
+        """Have all that a job printed which has ended.
+
+        It is read once more: who follows a log may be told that the job is over before its last lines are there.
+        """
+        if self._finished:
+            return
+        self._finished = True
+        self.join()
+        with contextlib.suppress(Exception):  # its log is gone
+            whole = "".join(self._runner.log_lines(self._handle, self._role, 0)).encode()
+            with self._lock:
+                if whole.startswith(self._printed):
+                    self._printed += whole[len(self._printed) :]
+
     def join(self) -> None:
-        """Wait for the last lines of a job that has ended."""
+        """Wait until nobody follows the log of a job that has ended."""
         self._thread.join(SETTLE)
 
     def _follow(self) -> None:

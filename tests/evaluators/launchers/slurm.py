@@ -80,6 +80,8 @@ def sbatch(words):
 def state(job):
     """Return a job's state and exit code as sacct prints them."""
     code = get(f"code-{job}")
+    if int(get("pending", "0")):
+        return "PENDING", "0:0"
     if forced := get(f"force-{job}"):
         return forced, "0:0"
     if not code:
@@ -96,8 +98,6 @@ def jobs():
 
 
 def squeue(words):
-    pending = int(get("pending", "0"))
-    put("pending", max(0, pending - 1))
     for job in jobs():
         named, _ = options(words)
         if get(f"gone-{job}") or not get(f"name-{job}") or named.get("name", get(f"name-{job}")) != get(f"name-{job}"):
@@ -105,8 +105,9 @@ def squeue(words):
         said, _ = state(job)
         if said.split()[0] not in ("RUNNING", "PENDING") and get("forgets"):
             continue  # it remembers jobs that ended for some minutes only
-        word = "PENDING" if pending and said == "RUNNING" else said.split()[0]
-        print(named["format"].replace("%i", job).replace("%T", word).replace("%Z", get(f"folder-{job}")))
+        print(named["format"].replace("%i", job).replace("%T", said.split()[0]).replace("%Z", get(f"folder-{job}")))
+    if get("name-1"):
+        put("pending", max(0, int(get("pending", "0")) - 1))
 
 
 def sacct(words):
