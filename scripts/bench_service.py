@@ -16,6 +16,8 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+import psutil
+
 SERVER = """
 import sys
 import evohpo as eh
@@ -88,11 +90,15 @@ def main() -> None:
         try:
             assert server.stdout is not None
             clients = asyncio.run(measure(server.stdout.readline().strip(), given))
+            times = psutil.Process(server.pid).cpu_times()
         finally:
             server.kill()
     numbers = [n for client in clients for n in client.numbers]
     twice = len(numbers) - len(set(numbers))
     print(f"{given.clients} clients, {len(numbers)} trials in {given.seconds:g} s, {twice} given twice")
+    requests = sum(len(took) for client in clients for took in client.took.values())
+    busy = times.user + times.system
+    print(f"server: {requests / given.seconds:.0f} requests a second, {1000 * busy / requests:.2f} ms of a core each")
     for path in ("ask", "report", "tell"):
         took = sorted(1000 * t for client in clients for t in client.took[path])
         if len(took) > 1:

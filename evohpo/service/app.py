@@ -3,7 +3,6 @@
 # no `from __future__ import annotations`: the types are read when the program runs
 
 import asyncio
-import json
 from concurrent.futures import Future
 from typing import Annotated, Any
 
@@ -28,14 +27,13 @@ from evohpo.service.desk import Desk
 from evohpo.service.guard import Guard
 from evohpo.service.leases import Ask, Closing, Lease
 from evohpo.service.problems import AGAIN, PROBLEM, answer_errors, as_json
-from evohpo.study import Study
-from evohpo.trials.trial import Trial
+from evohpo.service.reading import page, state
 
 API = "/api/v1"
 READING = 10.0  # seconds for the study's thread to read something, which an optimizer may keep busy
 REFUSALS = {
     400: "no UTF-8", 401: "no token", 403: "not the token", 409: "the lease has ended", 413: "too large",
-    421: "not this machine's name", 422: "a field is wrong", 503: "the study is busy, or the server closes",
+    415: "no JSON", 421: "not this machine's name", 422: "a field is wrong", 503: "the study is busy, or the server closes",
 }  # fmt: skip
 
 
@@ -90,14 +88,14 @@ def create_app(desk: Desk, token: str | None = None, names: frozenset[str] = fro
     @app.get(f"{API}/study", response_model=StudyState)
     async def study() -> Response:
         """See where the study stands."""
-        return _json(await _read(desk, _state))
+        return _json(await _read(desk, state))
 
     @app.get(f"{API}/trials", response_model=Rows)
     async def trials(
         offset: Annotated[int, Query(ge=0, le=2**53)] = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> Response:
         """Read the table of trials, page by page."""
-        return _json(await _read(desk, lambda study: _page(study, offset, limit)))
+        return _json(await _read(desk, lambda study: page(study, offset, limit)))
 
     return app
 
@@ -111,7 +109,7 @@ async def _within(seconds: float, future: Future[None]) -> bool:
 
 async def _read(desk: Desk, read: Any) -> Any:
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(desk.question(read)), READING)
+        return await asyncio.wait_for(asyncio.wrap_future(desk.questions.ask(read)), READING)
     except TimeoutError:
         raise Closing("the study is busy: its optimizer is thinking") from None
 
@@ -137,44 +135,6 @@ def _trial(desk: Desk, lease: Lease) -> dict[str, Any]:
         "directory": None if job.directory is None else str(job.directory.absolute()),
         "resources": dict(job.resources),
         "seconds": desk.lease,
-    }
-
-
-def _state(study: Study) -> dict[str, Any]:
-    front = study.front()
-    best = study.ledger.best
-    return {
-        "name": study.name,
-        "optimizer": study.optimizer,
-        "seed": study.seed,
-        "goals": study.goals.to_dict(),
-        "space": json.loads(study.space.to_json()),
-        "trials": len(study.trials),
-        "counts": {str(status): count for status, count in study.ledger.counts.items()},
-        "best": None if best is None else _row(best),
-        "front": [trial.number for trial in front],
-        "seconds": study.seconds,
-    }
-
-
-def _page(study: Study, offset: int, limit: int) -> dict[str, Any]:
-    rows = [_row(trial) for trial in study.trials[offset : offset + limit]]
-    return {"total": len(study.trials), "offset": offset, "trials": rows}
-
-
-def _row(trial: Trial) -> dict[str, Any]:
-    return {
-        "number": trial.number,
-        "generation": trial.generation,
-        "status": str(trial.status),
-        "params": dict(trial.params),
-        "metrics": dict(trial.metrics),
-        "violation": trial.violation,
-        "steps": trial.steps,
-        "seconds": trial.seconds,
-        "worker": trial.worker,
-        "error": trial.error,
-        "label": trial.label,
     }
 
 

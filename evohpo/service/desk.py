@@ -27,6 +27,7 @@ from evohpo.service.leases import (
     answered,
     waiting,
 )
+from evohpo.service.reading import Questions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ class Desk:
     Attributes:
         study: whose jobs these are, where that is known.
         over: why the study ended; None while it goes on.
+        questions: what others want to read of it.
         active: workers that are to hear that it is over, and when they were last heard of.
     """
 
@@ -61,6 +63,7 @@ class Desk:
         self.over: dict[str, Any] | None = None
         self.active: dict[str, float] = {}
         self._changed = threading.Condition()
+        self.questions = Questions(self._changed)
         self._closed = False
         self._stirred = False  # somebody asked: the study may propose more
         self._queue: deque[Task] = deque()
@@ -72,9 +75,12 @@ class Desk:
         self._events: list[Event] = []
         self._due: list[Callable[[], None]] = []  # answers to them
         self._held: list[Callable[[], None]] = []  # answers to those that the study has now
-        self._questions: deque[tuple[Callable[[Study], Any], Future[Any]]] = deque()
 
     # ---- the study's side
+
+    def begin(self, study: Study) -> None:
+        """Take note of whose jobs will come."""
+        self.study, self.questions.open = study, True
 
     @property
     def capacity(self) -> int:
@@ -97,21 +103,15 @@ class Desk:
             while True:
                 now = monotonic()
                 soonest = self._expire(now)
-                if self._events or self._stirred or self._questions or now >= limit:
+                if self._events or self._stirred or self.questions or now >= limit:
                     break
                 pause = min(limit, soonest) - now
                 self._changed.wait(None if pause == FOREVER else min(pause, threading.TIMEOUT_MAX))
             self._stirred = False
             events, self._events = self._events, []
             self._held, self._due = self._due, []
-            questions = list(self._questions)
-            self._questions.clear()
-        for question, future in questions:
-            try:
-                assert self.study is not None
-                future.set_result(question(self.study))
-            except Exception as error:  # noqa: BLE001 - who asked gets it
-                future.set_exception(error)
+        if self.study is not None:
+            self.questions.answer(self.study)
         return events
 
     def stop(self, number: int, pause: bool = False) -> None:
@@ -147,9 +147,8 @@ class Desk:
                     _close(past.became, over, Became("waiting", "the study ended before it heard of this"))
             for ask in self._waiting:
                 ask.answered.set_result(None)
-            for _, future in self._questions:
-                future.set_exception(Closing())
-            for left in (self._queue, self._tasks, self._events, self._waiting, self._questions):
+            self.questions.close()
+            for left in (self._queue, self._tasks, self._events, self._waiting):
                 left.clear()
 
     # ---- the workers' side
@@ -270,20 +269,6 @@ class Desk:
                 return past.decision
             self._held_lease(id_)
             return Decision.CONTINUE
-
-    def question(self, read: Callable[[Study], Any]) -> Future[Any]:
-        """Have the study's own thread read something of the study, when it next waits.
-
-        Raises:
-            Closing: there is no study any more, or none yet.
-        """
-        with self._changed:
-            if self._closed or self.study is None:
-                raise Closing("the study is not running")
-            future = waiting()
-            self._questions.append((read, future))
-            self._changed.notify_all()
-            return future
 
     def farewell(self, worker: str) -> None:
         """Note that a worker knows that the study is over."""

@@ -86,7 +86,7 @@ class HTTP:
         Raises:
             UsageError: it is closed.
         """
-        self._desk.study = study
+        self._desk.begin(study)
         self._start()
 
     def submit(self, job: Job) -> None:

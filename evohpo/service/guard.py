@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+JSON = "application/json"
 LARGEST = 1_000_000  # bytes of a body
 
 
@@ -34,7 +35,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope))
+        refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -48,20 +49,27 @@ class Guard:
 
         await self.app(scope, replay, send)
 
-    def _refusal(self, headers: Headers) -> Response | None:
+    def _refusal(self, method: str, headers: Headers) -> Response | None:
         if not is_ours(headers.get("host", ""), self.names):
             return problem(421, "This name is not one of this machine's: use the address that the service printed.")
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length[:20]) > LARGEST:
             return problem(413, f"A request has at most {LARGEST:,} bytes.")
-        if self.token is None:
-            return None
+        if self.token is not None and (stranger := self._stranger(headers, self.token)) is not None:
+            return stranger
+        if method == "POST" and headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+            return problem(
+                415, f"Send JSON, with the header Content-Type: {JSON}."
+            )  # pages elsewhere may send all else
+        return None
+
+    def _stranger(self, headers: Headers, token: str) -> Response | None:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return problem(
                 401, "A token is needed: send the header Authorization: Bearer TOKEN.", {"WWW-Authenticate": "Bearer"}
             )
-        if not secrets.compare_digest(given.encode(), self.token.encode()):
+        if not secrets.compare_digest(given.encode(), token.encode()):
             return problem(403, "This is not the token of this service.")
         return None
 

@@ -75,9 +75,9 @@ def test_telling_nothing_is_refused(service):
 
 def test_a_body_of_more_than_a_megabyte_is_refused(service):
     large = json.dumps({"lease": "x", "error": "e" * 1_000_000})
-    check_problem(service.http.post("tell", content=large), 413)
-    chunks = service.http.post("tell", content=(large[i : i + 9999].encode() for i in range(0, len(large), 9999)))
-    check_problem(chunks, 413)
+    pieces = (large[i : i + 9999].encode() for i in range(0, len(large), 9999))  # sent without saying how many
+    for content in (large, pieces):
+        check_problem(service.http.post("tell", content=content, headers={"content-type": "application/json"}), 413)
 
 
 def test_addresses_and_methods_that_there_are_not_are_problems_too(service):
@@ -88,8 +88,12 @@ def test_addresses_and_methods_that_there_are_not_are_problems_too(service):
 def test_a_page_of_a_browser_cannot_speak_to_it(service):
     """Neither with a name that it made point here, nor with a form, which sends no JSON."""
     check_problem(service.http.post("ask", json={}, headers={"host": "evil.example"}), 421)
-    form = service.http.post("ask", content="{}", headers={"content-type": "text/plain"})
-    check_problem(form, 422)
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=json"):
+        check_problem(service.http.post("ask", content="{}", headers={"content-type": kind}), 415)
+    check_problem(service.http.post("ask", content="{}"), 415)
+    assert service.http.post(
+        "ask", content="{}", headers={"content-type": "Application/JSON; charset=utf-8"}
+    ).is_success
 
 
 @pytest.mark.parametrize("path", ["ask", "report", "study", "trials", "openapi.json", "nothing"])
