@@ -6,24 +6,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import pickle
 import secrets
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as TooSlow
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from evohpo.errors import EvohpoError, UsageError
-from evohpo.evaluators.engines.seat import Packed, Parcel, Seat, Terms, is_end
+from evohpo.evaluators.engines import pool
+from evohpo.evaluators.engines.seat import Packed, Parcel, Terms, is_end, unpacked
 from evohpo.evaluators.engines.tasks import TICK, Engine, Restarted
 from evohpo.evaluators.protocol import Event, Failed, Job
 
 if TYPE_CHECKING:
     from evohpo.evaluators.context import Verdict
 
-IDLE = 60.0  # seconds after which processes without a trial leave a worker, should the study be gone
 SPENT = 50  # tasks that have ended and are not yet forgotten
 CLOSING = 30.0  # seconds for workers to end what runs there
 AnyClient: TypeAlias = Any  # half of what Dask has carries types
@@ -124,11 +122,10 @@ class _Cluster:
         self._run = f"{run}-{secrets.token_hex(4)}"
         self._address = str(client.scheduler.address)
         self._objectives: dict[int, Packed] = {}
-        self._futures: dict[str, Future] = {}
+        self._futures: dict[str, tuple[int, Future]] = {}  # with the trial's number
         self._spent: list[
             Future
         ] = []  # let go together: each message to the scheduler keeps the next waiting for 10 ms
-        self._numbers: dict[str, int] = {}
         self._where: dict[str, str] = {}
         self._inbox: SimpleQueue[tuple[str, Event | Restarted]] = SimpleQueue()
         self._slots, self._looked = 0, monotonic()
@@ -145,21 +142,23 @@ class _Cluster:
         """Submit a task."""
         near: dict[str, Any] = {"workers": [parcel.near], "allow_other_workers": True} if parcel.near else {}
         future = self._client.submit(
-            serve, self._run, parcel, self._terms, key=parcel.token, pure=False, retries=0,
+            pool.serve, self._run, parcel, self._terms, key=parcel.token, pure=False, retries=0,
             resources=self._resources or None, priority=0 if self._priority is None else self._priority(job.params), **near,
         )  # fmt: skip
         if len(self._spent) >= SPENT:
             self._spent.clear()
-        self._futures[parcel.token], self._numbers[parcel.token] = future, parcel.number
+        self._futures[parcel.token] = parcel.number, future
         self._client.loop.add_callback(self._follow, parcel.token, parcel.number, future)
 
     def answer(self, token: str, verdict: Verdict) -> None:
         """Put a verdict into the worker's hands; a worker that is gone needs none."""
-        self._client.loop.add_callback(self._tell, self._where[token], _answer, self._run, token, verdict)
+        if (address := self._where.get(token)) is not None:
+            self._client.loop.add_callback(self._tell, address, pool.answer, self._run, token, verdict)
 
     def cancel(self, token: str) -> None:
         """Cancel a task; if it runs, its worker notices and ends its process."""
-        self._forget(token).cancel()
+        if (future := self._forget(token)) is not None:
+            future.cancel()
 
     def hear(self, timeout: float) -> list[tuple[str, Event | Restarted]]:
         """Return what came in.
@@ -178,7 +177,7 @@ class _Cluster:
                 "a store goes on when it is run again with a new cluster"
             )
         for token, event in heard:
-            if is_end(event) and token in self._futures:
+            if is_end(event):
                 self._forget(token)
         return heard
 
@@ -204,15 +203,16 @@ class _Cluster:
                     self.cancel(token)
                 self._spent.clear()
                 with contextlib.suppress(TooSlow):  # a worker that hangs; its processes end with it
-                    self._on_loop(self._tell(None, _close, self._run)).result(CLOSING)
+                    self._on_loop(self._tell(None, pool.close, self._run)).result(CLOSING)
         finally:
             for opened in self._opened:
                 opened.close()
 
-    def _forget(self, token: str) -> Future:
+    def _forget(self, token: str) -> Future | None:
         self._where.pop(token, None)
-        self._numbers.pop(token, None)
-        self._spent.append(future := self._futures.pop(token))
+        _, future = self._futures.pop(token, (0, None))
+        if future is not None:
+            self._spent.append(future)
         return future
 
     def _count(self, info: Mapping[str, Any]) -> int:
@@ -237,9 +237,14 @@ class _Cluster:
         if not token:
             self._client.loop.add_callback(self._deposit, address, content)
             return
-        for each in pickle.loads(content):  # noqa: S301 - from a worker of the cluster that the user trusts
-            self._where[token] = address
+        number, future = self._futures.get(token, (0, None))
+        if future is None:  # of an attempt that was given up
+            return
+        self._where[token] = address
+        for each in unpacked(content, number):
             self._inbox.put((token, each))
+            if isinstance(each, Failed) and each.kind == "value":  # where it runs it may go on
+                self._client.loop.add_callback(future.cancel)
 
     def _learn(self, event: tuple[float, Any]) -> None:
         """Note whose worker was lost; the scheduler has it run again by another, until it gives it up with an error."""
@@ -247,18 +252,23 @@ class _Cluster:
         if not isinstance(fact, dict) or fact.get("action") != "remove-worker" or fact["expected"]:
             return
         for token in fact["processing-tasks"]:
-            future = self._futures.get(token)
+            number, future = self._futures.get(token, (0, None))
             if future is not None and future.status != "error":
-                self._inbox.put((token, Restarted(self._numbers[token], f"its worker {fact['worker']} was lost")))
+                self._inbox.put((token, Restarted(number, f"its worker {fact['worker']} was lost")))
 
     async def _deposit(self, address: str, key: int) -> None:
         if (packed := self._objectives.get(key)) is not None:
-            await self._tell(address, _deposit, self._run, key, packed.blob, packed.paths, set(self._objectives))
+            await self._tell(address, pool.deposit, self._run, key, packed.blob, packed.paths, set(self._objectives))
 
     async def _tell(self, address: str | None, function: Callable[..., Any], *given: Any) -> None:
         workers = None if address is None else [address]
-        with contextlib.suppress(Exception):  # a worker that is gone; what it ran is heard of in another way
-            await self._client.run(function, *given, workers=workers, on_error="ignore")
+        for pause in (0.1, 1.0, 5.0):  # a worker that is gone needs nothing; what it ran is heard of in another way
+            try:
+                await self._client.run(function, *given, workers=workers)
+            except Exception:  # noqa: BLE001 - a broken connection, be it to the scheduler or from there to the worker
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def _follow(self, token: str, number: int, future: Future) -> None:
         """Notice a task that ends without having told of its trial's end."""
@@ -273,129 +283,3 @@ class _Cluster:
 
 async def _awaited(what: Any) -> Any:
     return await what
-
-
-# ---- the workers' side
-
-
-class _Pool:
-    """The processes of one study's trials on one worker."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self.seats: dict[str, Seat] = {}  # by token
-        self._idle: list[Seat] = []
-        self._objectives: dict[int, Packed] = {}
-        self._asked: set[int] = set()
-        self._change = threading.Condition()
-        self._timer: threading.Timer | None = None
-
-    def take(self, parcel: Parcel, make: Callable[[], Seat]) -> Seat:
-        """Return a free seat: the one that has the trial in memory, if there is one."""
-        with self._change:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._idle.sort(key=lambda seat: parcel.number in seat.paused)
-            seat = self.seats[parcel.token] = self._idle.pop() if self._idle else make()
-        return seat
-
-    def give_back(self, token: str) -> None:
-        """Keep a seat for the next trial, but not for ever."""
-        with self._change:
-            self._idle.append(self.seats.pop(token))
-            if not self.seats:
-                self._timer = threading.Timer(IDLE, self.close)
-                self._timer.daemon = True
-                self._timer.start()
-            self._change.notify_all()
-
-    def objective(self, key: int, ask: Callable[[], None], gone: Callable[[], bool]) -> Packed | None:
-        """Return an objective, asking the study for it the first time; None if nobody waits any more."""
-        with self._change:
-            while key not in self._objectives:
-                if gone():
-                    return None
-                if key not in self._asked:
-                    self._asked.add(key)
-                    ask()
-                self._change.wait(TICK)
-            return self._objectives[key]
-
-    def deposit(self, key: int, objective: Packed, used: set[int]) -> None:
-        """Take what was asked for; of the others only those `used` are still needed."""
-        with self._change:
-            self._objectives = {k: v for k, v in self._objectives.items() if k in used} | {key: objective}
-            self._asked.discard(key)
-            self._change.notify_all()
-
-    def close(self) -> None:
-        """End all processes; those of running trials by whoever waits for them."""
-        with self._change:
-            if self._timer is not None:
-                self._timer.cancel()
-            self.closed = True
-            self._change.wait_for(lambda: not self.seats, CLOSING)
-            idle, self._idle = self._idle, []
-            self._objectives.clear()
-        for seat in idle:
-            seat.close()
-            seat.clear()
-        with _LOCK:
-            for run in [run for run, pool in _POOLS.items() if pool is self]:
-                del _POOLS[run]
-
-
-_POOLS: dict[str, _Pool] = {}  # by run, in a worker's process
-_LOCK = threading.Lock()
-RUNNING = {"executing", "long-running"}
-
-
-def _pool(run: str) -> _Pool:
-    with _LOCK:
-        return _POOLS.setdefault(run, _Pool())
-
-
-def serve(run: str, parcel: Parcel, terms: Terms) -> None:
-    """Run a trial to its end; the task. What happens is logged under the topic `run`."""
-    from distributed import get_worker
-
-    worker = get_worker()
-    pool = _pool(run)
-
-    def gone() -> bool:
-        task = worker.state.tasks.get(parcel.token)
-        closing = worker.status.name not in {"running", "paused"}
-        return pool.closed or closing or task is None or task.state not in RUNNING
-
-    objective = pool.objective(parcel.key, lambda: worker.log_event(run, ["", worker.address, parcel.key]), gone)
-    if objective is None:
-        return
-    seat = pool.take(parcel, lambda: Seat(worker.address, terms))
-    try:
-        seat.start(parcel, objective, {})
-        for events in _all(seat, gone):
-            worker.log_event(run, [parcel.token, worker.address, pickle.dumps(events)])
-    finally:
-        pool.give_back(parcel.token)
-
-
-def _all(seat: Seat, gone: Callable[[], bool]) -> Iterator[list[Event]]:
-    while events := seat.more(gone):
-        yield events
-        if is_end(events[-1]):
-            return
-
-
-def _answer(run: str, token: str, verdict: Verdict) -> None:
-    seat = _pool(run).seats.get(token)
-    if seat is not None:
-        seat.answer(token, verdict)
-
-
-def _deposit(run: str, key: int, blob: bytes, paths: list[str], used: set[int]) -> None:
-    _pool(run).deposit(key, Packed(blob, paths), used)
-
-
-async def _close(run: str) -> None:
-    if run in _POOLS:
-        await asyncio.to_thread(_pool(run).close)

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import EvohpoError, UsageError
-from evohpo.evaluators.engines.seat import Packed, Parcel, Seat, Terms, is_end
+from evohpo.evaluators.engines.seat import Packed, Parcel, Seat, Terms, is_end, unpacked
 from evohpo.evaluators.engines.tasks import TICK, Engine
 from evohpo.evaluators.protocol import Event, Failed, Job, Reported
 
@@ -269,7 +269,6 @@ class _Cluster:
         parcel = place.parcel
         try:
             heard = self._ray.get(call)
-            events: list[Event] = pickle.loads(heard) if parcel is not None else []  # noqa: S301 - from our own actor
         except Exception as error:  # noqa: BLE001 - the actor or its machine is gone, or it cannot work there
             self._remove(place)
             self._doubt()
@@ -284,9 +283,13 @@ class _Cluster:
         if parcel is None:
             place.name = heard
             return []
-        if is_end(events[-1]):
+        events = unpacked(heard, parcel.number)
+        last = events[-1]
+        if isinstance(last, Failed) and last.kind == "value":  # where it runs it may go on
+            self._remove(place)
+        elif is_end(last):
             place.parcel = None
-        elif not isinstance(events[-1], Reported):
+        elif not isinstance(last, Reported):
             self._calls[place.actor.follow.remote(parcel.token, None)] = place
         return [(parcel.token, event) for event in events]
 

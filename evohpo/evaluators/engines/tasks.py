@@ -311,7 +311,8 @@ class Engine:
 
     def _complain(self) -> None:
         """Tell the user, once, that trials wait although nothing runs."""
-        if not self._running or any(task.where for task in self._running.values()):
+        runs = self._connected().slots() > 0 and any(task.where for task in self._running.values())
+        if runs or not self._running:
             self._idle_since = monotonic()
         elif monotonic() - self._idle_since > LONELY:
             self._idle_since = math.inf

@@ -96,3 +96,24 @@ def devices(params, ctx):
     assert os.environ["CUDA_VISIBLE_DEVICES"] == str(device)
     time.sleep(0.1)
     return {"loss": params["x"] ** 2, "device": int(device)}
+
+
+class Elsewhere:
+    """Something that cannot be loaded in one process."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __reduce__(self):
+        return _elsewhere, (self.pid,)
+
+
+def _elsewhere(pid):
+    if pid == os.getpid():
+        raise ImportError("not here")
+    return Elsewhere(pid)
+
+
+def strange(params):
+    """Return what the study's process cannot read."""
+    return {"loss": Elsewhere(params["study"])}

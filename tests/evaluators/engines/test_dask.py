@@ -14,7 +14,7 @@ import pytest
 
 import evohpo as eh
 from evohpo.evaluators import Failed, Finished, Job
-from evohpo.evaluators.engines import dask as engine
+from evohpo.evaluators.engines import pool
 from tests.evaluators.engines import objectives as o
 from tests.evaluators.running import end_of, eventually, gone, run
 
@@ -28,7 +28,7 @@ def cluster(**options):
 
 
 def runs_left(client):
-    return [run for runs in client.run(lambda: list(engine._POOLS)).values() for run in runs]
+    return [run for runs in client.run(lambda: list(pool.POOLS)).values() for run in runs]
 
 
 def test_a_pruned_study_has_the_same_table_as_in_this_process(client):
@@ -86,7 +86,10 @@ def test_workers_killed_at_random_cost_no_trial(tmp_path):
 
         def kill():
             while not over.wait(random.uniform(0.5, 1.5)):
-                os.kill(random.choice([worker.pid for worker in own.workers.values() if worker.pid]), signal.SIGKILL)
+                there = own.scheduler.workers  # one killed while it starts is given up by its nanny
+                pids = [worker.pid for worker in own.workers.values() if worker.pid and worker.worker_address in there]
+                if pids:
+                    os.kill(random.choice(pids), signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
         killer.start()
@@ -197,6 +200,13 @@ def test_data_is_sent_to_each_worker_once(client, tmp_path):
     )  # twice a worker, and other traffic
     pids = [path.name.split("-")[0] for path in tmp_path.iterdir()]
     assert len(pids) == len(set(pids)) <= 4, "a process loaded it again"
+
+
+def test_a_result_that_the_study_cannot_read_fails_its_trial_alone(client):
+    with eh.Dask(client, workers=1) as evaluator:
+        end = end_of(evaluator, o.strange, {"study": os.getpid()})
+        assert (end.kind, "cannot be read here (not here)" in end.reason) == ("value", True), end
+        assert isinstance(end_of(evaluator, o.when, {"x": 1.0}, number=1), Finished)
 
 
 def test_trials_with_different_objectives_run_side_by_side(client):

@@ -92,6 +92,13 @@ def test_data_is_loaded_once_by_each_process(ray, tmp_path):
     assert len(pids) == len(set(pids)) <= 4, "a process loaded it again"
 
 
+def test_a_result_that_the_study_cannot_read_fails_its_trial_alone(ray):
+    with eh.Ray(workers=1) as evaluator:
+        end = end_of(evaluator, o.strange, {"study": os.getpid()})
+        assert (end.kind, "cannot be read here (not here)" in end.reason) == ("value", True), end
+        assert isinstance(end_of(evaluator, o.when, {"x": 1.0}, number=1), Finished)
+
+
 def test_trials_with_different_objectives_run_side_by_side(ray):
     with eh.Ray(workers=8) as evaluator:
         ends = run(evaluator, *(Job(n, {}, lambda params, n=n: {"loss": n}) for n in range(20)))
