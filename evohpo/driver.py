@@ -15,6 +15,7 @@ from evohpo.errors import EvohpoError, EvohpoWarning, OptimizerError, UsageError
 from evohpo.evaluators.folders import inherit
 from evohpo.evaluators.protocol import Evaluator, Event, Failed, Finished, Job, Paused, Reported, Started
 from evohpo.pruners import Decision
+from evohpo.stragglers import Stragglers
 from evohpo.study import Study
 from evohpo.study.stop import Reason, Rule, as_rule, reason
 from evohpo.trials.trial import Status, Trial
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from evohpo.callbacks.protocol import AnyCallback
+    from evohpo.evaluators.slots import Gpus
     from evohpo.space import Space
 
 HOPELESS = 10  # failures without a single success after which a study gives up
@@ -33,7 +35,8 @@ def tune(
     objective: Callable[..., Any] | None, space: Space | Mapping[str, Any], *, maximize: str | Iterable[str] | None = None,
     minimize: str | Iterable[str] | None = None, constraints: Iterable[str] = (), optimizer: Any = "auto",
     pruner: Any = None, trials: int | None = None, generations: int | None = None, population: int | None = None,
-    workers: int = 1, evaluator: Evaluator | None = None, stop: Rule | None = None, timeout: float | None = None,
+    workers: int = 1, gpus: Gpus = None, evaluator: Evaluator | None = None, quorum: float | None = None,
+    stop: Rule | None = None, timeout: float | None = None,
     initial: Iterable[Mapping[str, Any]] = (), duplicates: str = "reuse", lookahead: int | None = None, seed: int | None = None,
     store: str | Path | None = None, name: str | None = None, owner: str | None = None, description: str | None = None,
     callbacks: Iterable[AnyCallback] = (), progress: bool = True,
@@ -54,7 +57,10 @@ def tune(
         generations: at most so many generations of `population` trials.
         population: trials a generation; None leaves it to the optimizer.
         workers: trials that run at once; above 1 each in its own process.
+        gpus: how many graphics processors there are, or their ids; each trial has its own, in `ctx.resources["gpu"]` and in
+            CUDA_VISIBLE_DEVICES, and where there are fewer than workers some share one.
         evaluator: where trials run, if not in this process or its children.
+        quorum: the share of a generation after which the next begins, if workers would be idle: 0.8 ends its slowest fifth.
         stop: `Stop(...)`, rules joined by `&` and `|`, or a function of the study. Running trials come to their end.
         timeout: seconds after which this run ends; running trials are broken off and start again when the store goes on.
         initial: configurations to try first; partial ones are completed by defaults and mid-points.
@@ -92,29 +98,30 @@ def tune(
         name=name, owner=owner, description=description,
     )  # fmt: skip
     return run(
-        study, objective, trials=trials, generations=generations, workers=workers, evaluator=evaluator, stop=stop,
-        timeout=timeout, callbacks=callbacks, progress=progress,
+        study, objective, trials=trials, generations=generations, workers=workers, gpus=gpus, evaluator=evaluator,
+        quorum=quorum, stop=stop, timeout=timeout, callbacks=callbacks, progress=progress,
     )  # fmt: skip
 
 
 def run(
     study: Study, objective: Callable[..., Any] | None, *, trials: int | None = None, generations: int | None = None,
-    workers: int = 1, evaluator: Evaluator | None = None, stop: Rule | None = None, timeout: float | None = None,
-    callbacks: Iterable[AnyCallback] = (), progress: bool = True,
+    workers: int = 1, gpus: Gpus = None, evaluator: Evaluator | None = None, quorum: float | None = None,
+    stop: Rule | None = None, timeout: float | None = None, callbacks: Iterable[AnyCallback] = (), progress: bool = True,
 ) -> Study:  # fmt: skip
     """Go on with `study` until its budget is spent; the arguments are those of `tune`."""
     check_run(objective, workers, trials, generations, timeout)
     if trials is None and generations is None and timeout is None and stop is None and not study.finite:
         raise UsageError("say how long: trials=, generations=, timeout= or stop=")
     told = Dispatcher(study, callbacks)
-    evaluator = _evaluator(objective, workers, evaluator)
+    stragglers = Stragglers(quorum)
+    evaluator = _evaluator(objective, workers, gpus, evaluator)
     size = study.settings.population
     budget = (
         trials if trials is not None else generations * size if generations is not None and size is not None else None
     )
     study.begin(budget=budget, workers=evaluator.capacity)
     loop = _Loop(
-        study, objective, evaluator, trials, generations, None if stop is None else as_rule(stop), timeout, told
+        study, objective, evaluator, trials, generations, None if stop is None else as_rule(stop), timeout, told, stragglers
     )  # fmt: skip
     with ExitStack() as leaving:  # in reverse, each whatever the others raise
         leaving.callback(study.close)
@@ -149,9 +156,11 @@ def check_run(objective: Any, workers: int, trials: int | None, generations: int
         raise UsageError(f"timeout={timeout!r}: must be above 0 seconds")
 
 
-def _evaluator(objective: Any, workers: int, evaluator: Evaluator | None) -> Evaluator:
+def _evaluator(objective: Any, workers: int, gpus: Gpus, evaluator: Evaluator | None) -> Evaluator:
     from evohpo.evaluators import Batched, BatchedInline, Inline, Processes
 
+    if gpus is not None and evaluator is not None:
+        raise UsageError("gpus= is for trials on this machine: an evaluator has its own, such as Script(..., gpus=2)")
     simulate = getattr(objective, "simulate", None)  # recorded curves, see Replayed
     if simulate is not None and evaluator is None:
         simulation: Evaluator = simulate(workers)
@@ -165,7 +174,7 @@ def _evaluator(objective: Any, workers: int, evaluator: Evaluator | None) -> Eva
     if objective is None and evaluator is None:
         raise UsageError("there is no objective: give a function of a dict of hyperparameters")
     if evaluator is None:
-        return Inline() if workers == 1 else Processes(workers)
+        return Inline() if workers == 1 and gpus is None else Processes(workers, gpus=gpus)
     if evaluator.capacity == 0:
         evaluator.capacity = workers
     return evaluator
@@ -176,11 +185,11 @@ class _Loop:
 
     def __init__(
         self, study: Study, objective: Any, evaluator: Evaluator, trials: int | None, generations: int | None,
-        stop: Rule | None, timeout: float | None, told: Dispatcher,
+        stop: Rule | None, timeout: float | None, told: Dispatcher, stragglers: Stragglers,
     ) -> None:  # fmt: skip
         self.study, self.objective, self.evaluator = study, objective, evaluator
         self.trials, self.generations, self.stop, self.timeout = trials, generations, stop, timeout
-        self.told = told  # the callbacks
+        self.told, self.stragglers = told, stragglers  # told: the callbacks
         self.running: dict[int, Trial] = {}  # with the evaluator
         self.paused: set[int] = set()  # with the evaluator too, as far as it keeps them
         self.parting: set[int] = set()  # running ones that are to go on again when their pause is through
@@ -223,9 +232,9 @@ class _Loop:
         self.running.clear()
 
     def _patience(self) -> float | None:
-        if self.timeout is not None:
-            return max(0.0, min(TICK, self.timeout - self.study.seconds))
-        return TICK if self.stop is not None else None
+        looks = [TICK] if self.stop is not None or self.timeout is not None else []
+        looks += [] if self.timeout is None else [max(0.0, self.timeout - self.study.seconds)]
+        return min([*looks, *([] if (tick := self.stragglers.patience) is None else [tick])], default=None)
 
     # ---- giving out
 
@@ -258,6 +267,9 @@ class _Loop:
                 self.parting.add(trial.number)
             else:
                 self._submit(trial)
+        if evaluator.capacity > len(self.running):
+            for trial in self.stragglers.late(study, self.running.values()):
+                evaluator.stop(trial.number)
         self.told.flush()
         return why
 
@@ -267,6 +279,7 @@ class _Loop:
 
     def _submit(self, trial: Trial) -> None:
         self.running[trial.number] = trial
+        self.stragglers.started(trial)
         self.evaluator.submit(self._job(trial))
 
     def _why_none(self, started: bool) -> Reason | None:
@@ -338,7 +351,7 @@ class _Loop:
             self.study.settle(trial, error=str(doom), kind="value", **facts)
         elif isinstance(event, Failed):
             facts |= {"metrics": dict(event.metrics), "kind": event.kind, "traceback": event.traceback}
-            self.study.settle(trial, error=event.reason, **facts)
+            self.study.settle(trial, error=self.stragglers.reason(trial) or event.reason, **facts)
         else:
             value = trial.reports[-1][1] if event.value is None and trial.reports else event.value
             self.study.settle(trial, value, stopped=event.stopped, **facts)

@@ -107,6 +107,11 @@ class Ledger:
         """Say how many trials `generation` will have."""
         self._sizes[generation] = size
 
+    def share_ended(self, generation: int) -> float:
+        """Return which share of a generation has ended; 0 for one whose size is not known."""
+        size = self._sizes.get(generation, 0)
+        return self._ended[generation] / size if size else 0.0
+
     def _count(self, trial: Trial) -> None:
         if trial.feasible and not self._single and not trial.job.startswith("reused "):  # a repeat adds nothing
             self._results.append(trial)
