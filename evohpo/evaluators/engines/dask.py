@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from evohpo.errors import EvohpoError, UsageError
 from evohpo.evaluators.engines import pool
+from evohpo.evaluators.engines.pool import key_of
 from evohpo.evaluators.engines.seat import Packed, Parcel, Terms, is_end, unpacked
 from evohpo.evaluators.engines.tasks import TICK, Engine, Restarted
 from evohpo.evaluators.protocol import Event, Failed, Job
@@ -22,7 +23,6 @@ from evohpo.evaluators.protocol import Event, Failed, Job
 if TYPE_CHECKING:
     from evohpo.evaluators.context import Verdict
 
-SPENT = 50  # tasks that have ended and are not yet forgotten
 CLOSING = 30.0  # seconds for workers to end what runs there
 AnyClient: TypeAlias = Any  # half of what Dask has carries types
 Future: TypeAlias = Any
@@ -123,9 +123,7 @@ class _Cluster:
         self._address = str(client.scheduler.address)
         self._objectives: dict[int, Packed] = {}
         self._futures: dict[str, tuple[int, Future]] = {}  # with the trial's number
-        self._spent: list[
-            Future
-        ] = []  # let go together: each message to the scheduler keeps the next waiting for 10 ms
+        self._followed: dict[str, Future] = {}  # until the scheduler too knows their ends
         self._where: dict[str, str] = {}
         self._inbox: SimpleQueue[tuple[str, Event | Restarted]] = SimpleQueue()
         self._slots, self._looked = 0, monotonic()
@@ -142,11 +140,9 @@ class _Cluster:
         """Submit a task."""
         near: dict[str, Any] = {"workers": [parcel.near], "allow_other_workers": True} if parcel.near else {}
         future = self._client.submit(
-            pool.serve, self._run, parcel, self._terms, key=parcel.token, pure=False, retries=0,
+            pool.serve, self._run, parcel, self._terms, key=key_of(parcel.token), pure=False, retries=0,
             resources=self._resources or None, priority=0 if self._priority is None else self._priority(job.params), **near,
         )  # fmt: skip
-        if len(self._spent) >= SPENT:
-            self._spent.clear()
         self._futures[parcel.token] = parcel.number, future
         self._client.loop.add_callback(self._follow, parcel.token, parcel.number, future)
 
@@ -201,7 +197,6 @@ class _Cluster:
                     client.unsubscribe_topic(topic)
                 for token in list(self._futures):
                     self.cancel(token)
-                self._spent.clear()
                 with contextlib.suppress(TooSlow):  # a worker that hangs; its processes end with it
                     self._on_loop(self._tell(None, pool.close, self._run)).result(CLOSING)
         finally:
@@ -210,10 +205,7 @@ class _Cluster:
 
     def _forget(self, token: str) -> Future | None:
         self._where.pop(token, None)
-        _, future = self._futures.pop(token, (0, None))
-        if future is not None:
-            self._spent.append(future)
-        return future
+        return self._futures.pop(token, (0, None))[1]
 
     def _count(self, info: Mapping[str, Any]) -> int:
         slots = 0
@@ -238,7 +230,9 @@ class _Cluster:
             self._client.loop.add_callback(self._deposit, address, content)
             return
         number, future = self._futures.get(token, (0, None))
-        if future is None:  # of an attempt that was given up
+        if future is None:  # its end is known, but its worker was lost before the scheduler heard, which ran it again
+            if (again := self._followed.get(token)) is not None:
+                self._client.loop.add_callback(again.cancel)
             return
         self._where[token] = address
         for each in unpacked(content, number):
@@ -251,7 +245,7 @@ class _Cluster:
         fact = event[1]
         if not isinstance(fact, dict) or fact.get("action") != "remove-worker" or fact["expected"]:
             return
-        for token in fact["processing-tasks"]:
+        for token in (key[0] for key in fact["processing-tasks"] if isinstance(key, tuple)):
             number, future = self._futures.get(token, (0, None))
             if future is not None and future.status != "error":
                 self._inbox.put((token, Restarted(number, f"its worker {fact['worker']} was lost")))
@@ -272,10 +266,12 @@ class _Cluster:
 
     async def _follow(self, token: str, number: int, future: Future) -> None:
         """Notice a task that ends without having told of its trial's end."""
+        self._followed[token] = future
         try:
             error = await future.exception()
         except (Exception, asyncio.CancelledError) as cancelled:  # noqa: BLE001 - by us, by somebody, with the scheduler
             error = cancelled
+        del self._followed[token]
         ended = "was cancelled" if future.status == "cancelled" else "ended and told nothing"
         reason = f"its task {ended}" if error is None else f"{type(error).__name__}: {error}"
         self._inbox.put((token, Failed(number, "lost", " ".join(reason.split())[:500], 0.0)))

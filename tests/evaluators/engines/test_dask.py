@@ -86,9 +86,8 @@ def test_workers_killed_at_random_cost_no_trial(tmp_path):
 
         def kill():
             while not over.wait(random.uniform(0.5, 1.5)):
-                there = own.scheduler.workers  # one killed while it starts is given up by its nanny
-                pids = [worker.pid for worker in own.workers.values() if worker.pid and worker.worker_address in there]
-                if pids:
+                pids = [worker.pid for worker in own.workers.values() if worker.worker_address in own.scheduler.workers]
+                if len(pids) == 3 and all(pids):  # one killed while it starts is given up by its nanny
                     os.kill(random.choice(pids), signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
