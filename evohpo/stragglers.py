@@ -22,8 +22,8 @@ LEAST = 1.0  # seconds that every trial is given, to be handed over and to begin
 class Stragglers:
     """Chooses trials to be ended because most of their generation has ended, and workers are idle.
 
-    It is given as much time as half of the others took, and a second at least. A trial that has reported ends as stopped, with its last report;
-    another one has failed. An optimizer that never waits has no stragglers.
+    It is given as much time as half of the others took, and a second at least. A trial that has reported ends as stopped,
+    with its last report; another one has failed. An optimizer that never waits has no stragglers.
 
     Args:
         quorum: the share of a generation that has to end, in (0, 1]; None for all of it.

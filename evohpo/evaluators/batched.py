@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
+from evohpo.closing import Closing
 from evohpo.errors import UsageError
 from evohpo.evaluators.calling import failed
 from evohpo.evaluators.protocol import Event, Failed, Finished, Job, Started
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 NAME = "batch"
 ABSENT = object()
@@ -40,7 +38,7 @@ class Batched:
         return split(self.objective(columns([params])), 1)[0]
 
 
-class BatchedInline:
+class BatchedInline(Closing):
     """Evaluates all jobs given since the last `wait` with one call of a `Batched` objective, in the calling process."""
 
     def __init__(self) -> None:
@@ -94,14 +92,6 @@ class BatchedInline:
         """Forget all jobs."""
         self._queue.clear()
         self._events.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def columns(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from time import perf_counter
-from typing import TYPE_CHECKING, Self
 
+from evohpo.closing import Closing
 from evohpo.evaluators.calling import (
     Calling,
     End,
@@ -21,13 +21,10 @@ from evohpo.evaluators.context import Verdict
 from evohpo.evaluators.protocol import Event, Job, Paused, Reported, Started
 from evohpo.evaluators.threads import Threads
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
 NAME = "inline"
 
 
-class Inline:
+class Inline(Closing):
     """Runs one trial at a time, within `wait`, on the caller's thread.
 
     Nothing can be interrupted here: a trial's `timeout` is looked at between its steps and at its end. A function that
@@ -135,14 +132,6 @@ class Inline:
         player = calling.play(job, NAME, self._scratch.directory(job) if calling.takes_context else None)
         self._player = player if job.timeout is None else _timed(player, job, job.timeout)
         self._verdict = None  # what starts a generator
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _timed(player: Player, job: Job, timeout: float) -> Player:

@@ -12,8 +12,9 @@ import subprocess
 import weakref
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from evohpo.closing import Closing
 from evohpo.errors import UsageError
 from evohpo.evaluators.calling import check_limits, check_workers, ended_early, require_objective, timed_out, timely
 from evohpo.evaluators.context import Verdict
@@ -25,7 +26,6 @@ from evohpo.evaluators.surroundings import cores, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 LONGEST = 86_400.0  # seconds of one wait for the system, which takes no more than 24 days
 START_LIMIT = 300.0  # seconds to import what an objective needs, from a slow disk too
@@ -54,7 +54,7 @@ class _Task:
         self.deadline = math.inf
 
 
-class Processes:
+class Processes(Closing):
     """Runs up to `workers` trials at once, each in a process of its own that lives on for the next trial.
 
     Objectives may be anything cloudpickle can send: functions of modules, scripts (no `__main__` guard is needed),
@@ -169,14 +169,6 @@ class Processes:
         self._reset()
         if finalizer is not None:
             finalizer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # ---- giving out
 

@@ -6,15 +6,14 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from evohpo.closing import Closing
 from evohpo.evaluators.calling import ended_early
 from evohpo.evaluators.context import Verdict
 from evohpo.evaluators.protocol import Event, Finished, Job, Paused, Reported, Started
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     import pandas as pd
 
 Point: TypeAlias = tuple[
@@ -39,7 +38,7 @@ class _Run:
 
 
 @dataclass(slots=True)
-class Simulated:
+class Simulated(Closing):
     """An evaluator whose workers only advance a clock.
 
     Events of one moment come in the order of trials' numbers, so that a simulation repeats itself exactly. A pause frees the
@@ -189,11 +188,3 @@ class Simulated:
         heapq.heappush(self._free, run.worker)
         self.segments.append((run.worker, run.job.number, run.began, self.elapsed, run.job.step, run.step))
         return self.elapsed - run.began, f"simulated-{run.worker}"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

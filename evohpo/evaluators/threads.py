@@ -6,8 +6,9 @@ import threading
 from collections import deque
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from evohpo.closing import Closing
 from evohpo.evaluators.calling import (
     Calling,
     Scratch,
@@ -24,7 +25,6 @@ from evohpo.evaluators.protocol import Event, Job, Reported, Started
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 GRACE = 2.0  # seconds a trial stopped in the middle of a step, or at close, has to come to an end
 LONGEST = 86_400.0  # seconds of one wait for the system, which has a limit of its own
@@ -59,7 +59,7 @@ class _Task:
         self.abandoned = False
 
 
-class Threads:
+class Threads(Closing):
     """Runs up to `workers` trials at once on threads of this process.
 
     A thread cannot be killed. A trial that takes longer than its timeout fails, and its thread is left to itself: what
@@ -221,14 +221,6 @@ class Threads:
     def _abandon(task: _Task) -> None:
         task.abandoned = True
         task.verdicts.put(Verdict.STOP)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _work(

@@ -7,8 +7,9 @@ import math
 import secrets
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from evohpo.closing import Closing
 from evohpo.errors import UsageError
 from evohpo.evaluators.calling import check_workers
 from evohpo.evaluators.context import Verdict
@@ -28,7 +29,6 @@ from evohpo.sagemaker.template import template_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from types import TracebackType
 
     from evohpo.evaluators.protocol import Event, Job
     from evohpo.study import Study
@@ -37,7 +37,7 @@ UNSEEN = 120.0  # seconds that a job just started may be unknown to the service
 OWN_METRICS = {"billable_seconds", "cost"}
 
 
-class SageMaker:
+class SageMaker(Closing):
     r"""Runs each trial as a training job of Amazon SageMaker.
 
     The estimator, trainer or request becomes one template; its script is uploaded once, and a job a trial is started from it
@@ -350,11 +350,3 @@ class SageMaker:
         facts = {"EVOHPO_TRIAL": job.number, "EVOHPO_STEP": job.step, "EVOHPO_SEED": job.seed}
         limit = self._study.trials[job.number].limit if self._study is not None else 0
         return {name: str(value) for name, value in (facts | ({"EVOHPO_LIMIT": limit} if limit else {})).items()}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import secrets
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from evohpo.closing import Closing
 from evohpo.errors import UsageError
 from evohpo.evaluators.calling import check_limits
 from evohpo.service.desk import Desk
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from evohpo.evaluators.protocol import Event, Job
     from evohpo.study import Study
 
 FAREWELL = 3.0  # seconds for workers to hear that the study is over
 
 
-class HTTP:
+class HTTP(Closing):
     """Gives trials to workers that ask for them over HTTP: in any language, on any machine, coming and going as they like.
 
     A worker has a trial under a lease. One that is not heard of for so long loses it: the next worker that asks goes on with
@@ -123,11 +122,3 @@ class HTTP:
         if self._thread is None:
             self._thread = threading.Thread(target=self._server.serve_until_stopped, name="service", daemon=True)
             self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

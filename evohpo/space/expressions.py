@@ -12,6 +12,7 @@ import math
 import operator
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -178,7 +179,7 @@ class Expression:
         assert isinstance(self._tree, ast.Compare)
         measured, found = set(measured), []
         sides = (self._tree.left, *self._tree.comparators)
-        for pair in zip(sides, sides[1:], strict=False):
+        for pair in pairwise(sides):
             fixed = [side for side in pair if not measured & self._names_in(side)]
             with np.errstate(all="ignore"):
                 bound = abs(float(_number(_value(fixed[0], values, self._original)))) if len(fixed) == 1 else 1.0

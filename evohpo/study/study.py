@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
+from evohpo.closing import Closing
 from evohpo.errors import IllegalValue, UsageError
 from evohpo.optimizers.registry import Resolved, resolve
 from evohpo.pruners import Decision, Setting, resolve_pruner
@@ -26,15 +27,13 @@ from evohpo.trials.goals import Goals
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     import pandas as pd
 
     from evohpo.study.journal import Record
     from evohpo.study.stop import Reason
 
 
-class Study(Learned):
+class Study(Learned, Closing):
     """A search in progress: ask it for trials, tell it what became of them, read what was learned.
 
     Args:
@@ -389,14 +388,6 @@ class Study(Learned):
     def close(self) -> None:
         """Release the store; the study can still be read."""
         self._chronicle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _open_trial(self, trial: Trial | int) -> Trial:
         number = trial if isinstance(trial, int) else trial.number

@@ -13,8 +13,9 @@ from collections import deque
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from evohpo.closing import Closing
 from evohpo.errors import UsageError
 from evohpo.evaluators.calling import check_limits, check_workers, failed, timed_out
 from evohpo.evaluators.context import Verdict
@@ -31,7 +32,6 @@ from evohpo.evaluators.script.sources import check_measured, check_reduce, sourc
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
 
     from evohpo.evaluators.launchers.protocol import Launcher
     from evohpo.evaluators.metrics import Steps
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 UNSEEN = 60.0  # seconds that a job may be unknown to its launcher
 
 
-class Launched:
+class Launched(Closing):
     r"""Runs each trial as a job of a launcher: Slurm, or one of your own with four methods.
 
     A job is a script that runs elsewhere. Its command line, arguments, metrics, steps and environment variables (`EVOHPO_TRIAL`,
@@ -195,14 +195,6 @@ class Launched:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # ---- starting
 

@@ -11,8 +11,9 @@ import weakref
 from collections import deque
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from evohpo.closing import Closing
 from evohpo.errors import UsageError
 from evohpo.evaluators.calling import check_limits, check_workers, failed, timed_out
 from evohpo.evaluators.context import Verdict
@@ -28,7 +29,6 @@ from evohpo.evaluators.surroundings import cores, environment, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
 
     from evohpo.evaluators.metrics import Steps
     from evohpo.study import Study
@@ -37,7 +37,7 @@ TICK = 0.05  # seconds between looks at what scripts wrote
 SWEEP = 1.0  # seconds between looks for processes that scripts left behind
 
 
-class Script:
+class Script(Closing):
     r"""Runs each trial as a process of a command line, in any language.
 
     A trial runs in its own folder, where `stdout.txt`, `stderr.txt`, `params.json` and `command.json` are kept. What it prints
@@ -220,14 +220,6 @@ class Script:
             self._slots.give_back(running.devices)
             if running.process is not None:
                 running.process.bury()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # ---- starting
 
