@@ -58,7 +58,7 @@ class Journal:
 
     def __init__(self, path: Path, write: bool) -> None:
         self.path = path
-        self._pending: list[tuple[str, int | None, float, str | None, bytes | None]] = []
+        self._pending: list[tuple[int, str, int | None, float, str | None, bytes | None]] = []
         self._count = 0  # events known to be in the file
         self._lock = _lock(path) if write else None
         try:
@@ -141,21 +141,25 @@ class Journal:
     def append(self, kind: str, number: int | None = None, data: Any = None, rows: bytes | None = None) -> None:
         """Add an event; it is durable after the next `commit`."""
         text = None if data is None else _encode(data)
-        self._pending.append((kind, number, time.time(), text, rows))
+        last = self._pending[-1][0] if self._pending else self._count
+        self._pending.append((last + 1, kind, number, time.time(), text, rows))
 
     def commit(self) -> None:
         """Make all appended events durable.
+
+        Ctrl-C may break it off at any point: the next call begins anew, and writes nothing twice.
 
         Raises:
             StoreError: the disk is full, the file was removed or cannot be written any more.
         """
         if not self._pending:
             return
+        written = len(self._pending)
         try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(
-                "INSERT INTO events (kind, number, time, data, rows) VALUES (?, ?, ?, ?, ?)", self._pending
-            )
+            self._db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?)", self._pending)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
@@ -163,8 +167,8 @@ class Journal:
             raise StoreError(
                 f"store {self.path}: cannot be written ({error}); nothing before this event is lost"
             ) from error
-        self._count += len(self._pending)
-        self._pending.clear()
+        self._count = self._pending[written - 1][0]
+        del self._pending[:written]
 
     def close(self) -> None:
         """Commit and release the file. A second call does nothing."""

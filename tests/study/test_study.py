@@ -374,3 +374,45 @@ def test_name_owner_and_description_travel_with_the_study(tmp_path):
     eh.Study(SPACE, minimize="loss", name="digits", owner="ana", description="first try", store=path).close()
     settings = eh.load(path).settings
     assert (settings.name, settings.owner, settings.description) == ("digits", "ana", "first try")
+
+
+class Interrupting:
+    """A connection during whose `nth` statement of a kind Ctrl-C comes, before or after it is carried out."""
+
+    def __init__(self, db, statement, after):
+        self.db, self.statement, self.after, self.armed = db, statement, after, True
+
+    def __getattr__(self, name):
+        return getattr(self.db, name)
+
+    def execute(self, statement, *arguments):
+        return self.strike(statement, lambda: self.db.execute(statement, *arguments))
+
+    def executemany(self, statement, *arguments):
+        return self.strike(statement, lambda: self.db.executemany(statement, *arguments))
+
+    def strike(self, statement, call):
+        hit = self.armed and statement.startswith(self.statement)
+        self.armed = self.armed and not hit
+        if hit and not self.after:
+            raise KeyboardInterrupt
+        result = call()
+        if hit:
+            raise KeyboardInterrupt
+        return result
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("statement", ["BEGIN", "INSERT", "COMMIT"])
+def test_an_interrupt_in_the_middle_of_a_commit_loses_and_doubles_nothing(statement, after, tmp_path):
+    space, store = {"x": eh.Continuous(0, 1)}, tmp_path / "s.db"
+    study = eh.Study(space, minimize="loss", optimizer="random", seed=1, store=store)
+    study.tell(study.ask()[0], 1.0)
+    journal = study._chronicle.journal
+    journal._db = Interrupting(journal._db, statement, after)
+    with pytest.raises(KeyboardInterrupt):
+        study.ask()
+    study.tell(1, 2.0)
+    study.tell(study.ask()[0], 3.0)
+    study.close()
+    assert [t.metrics["loss"] for t in eh.load(store).trials] == [1.0, 2.0, 3.0]
