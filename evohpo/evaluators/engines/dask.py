@@ -46,7 +46,8 @@ class Dask(Engine):
         resources: what a trial needs of the resources that workers were started with, e.g. {"GPU": 1}.
         timeout: seconds a trial may run, not counting the time it waits for a worker.
         memory: bytes a trial may use; the limits of Dask's workers do not count processes of trials.
-        retries: how often a trial starts again whose worker was lost.
+        retries: how often a trial starts again whose worker was lost; losses before it began are counted apart, and at least
+            one is allowed.
         threads: native threads (OpenMP, BLAS) a trial may use; None for what its worker was started with.
         priority: of a trial that waits, computed from its parameters; higher ones first.
 

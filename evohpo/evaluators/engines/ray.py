@@ -43,7 +43,8 @@ class Ray(Engine):
             are in `ctx.resources["gpu"]`, and a trial sees no others.
         timeout: seconds a trial may run, not counting the time it waits for an actor.
         memory: bytes a trial may use; Ray does not count processes of trials.
-        retries: how often a trial starts again whose actor was lost.
+        retries: how often a trial starts again whose actor was lost; losses before it began are counted apart, and at least
+            one is allowed.
         threads: native threads (OpenMP, BLAS) a trial may use; None for as many as Ray gives the actor.
         options: for `ray.init`, where it is called here.
 

@@ -97,7 +97,8 @@ class Engine:
         workers: how many trials run at once; None follows the size of the cluster.
         timeout: seconds a trial may run; a job's own timeout goes before it.
         memory: bytes a trial may use, with all processes it started.
-        retries: how often a trial starts again whose worker was lost.
+        retries: how often a trial starts again whose worker was lost; losses before it began are counted apart, and at least
+            one is allowed.
         threads: native threads a trial may use.
         name: what tokens begin with.
 
