@@ -170,8 +170,8 @@ class Runner:
         self, component: str | Callable[..., Any], scheduler: str, config: Mapping[str, Any] | None, workspace: str | None
     ) -> None:  # fmt: skip
         try:
-            from torchx.runner import get_runner  # type: ignore[import-untyped]
-            from torchx.specs.finder import (  # type: ignore[import-untyped]
+            from torchx.runner import get_runner
+            from torchx.specs.finder import (
                 ComponentNotFoundException,
                 ComponentValidationException,
                 get_component,
