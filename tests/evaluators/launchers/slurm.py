@@ -6,6 +6,7 @@ a job's state; `gone-<id>` that nobody knows it any more; `forgets` that squeue 
 """
 
 # ruff: noqa: PTH105, PTH107, PTH118, PTH123, PTH208 - started again and again, it imports little
+import contextlib
 import os
 import signal
 import subprocess
@@ -128,7 +129,8 @@ def scancel(words):
         while not get(f"pid-{job}"):
             pass
         if not get(f"code-{job}"):
-            os.killpg(int(get(f"pid-{job}")), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.killpg(int(get(f"pid-{job}")), signal.SIGKILL)
 
 
 if __name__ == "__main__":
