@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from evohpo.evaluators.launchers.naming import Name
+from evohpo.evaluators.metrics import Gathering
 from evohpo.evaluators.script.reading import STDOUT
 from evohpo.evaluators.script.running import Running, write
 from evohpo.evaluators.script.tail import last_lines
@@ -109,9 +110,12 @@ class Individual(Running):
             with path.open("r+b") as file:
                 file.truncate(min(record.begins, file.seek(0, 2)))
         self.prepare()
-        known = max(self._gathering.last, self.job.step)
-        self._gathering.begin(known, counted=record.step if self._checkpoints else 0)
-        self._resumed = "adopted" if known else ""
+        before = self._gathering
+        self._resumed = "adopted" if max(before.last, self.job.step) else ""
+        # what it told of steps that the study knows counts for the result, too: there may be no others
+        self._gathering = Gathering(before.names, before.counts, record.step)
+        self._gathering.begin(record.step, counted=record.step if self._checkpoints else 0)
+        self._gathering.values.update(before.values)
         self._reset()
         self.adopted = True
         self.remember(record)

@@ -49,7 +49,7 @@ class Cluster:
 
     def jobs(self) -> dict[str, str]:
         """Names of all jobs ever submitted, by id."""
-        ids = sorted((p.name.removeprefix("name-") for p in self.home.glob("name-*")), key=int)
+        ids = sorted((p.name.removeprefix("name-") for p in self.home.glob("name-*") if not p.suffix), key=int)
         return {job: self.said(f"name-{job}") for job in ids}
 
 

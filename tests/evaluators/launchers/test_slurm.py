@@ -250,9 +250,20 @@ def test_jobs_of_a_killed_driver_are_adopted(slurm, script, tmp_path):
     for jobs in (2, 4, 7):
         killed(store, script, lambda jobs=jobs: len(slurm.jobs()) >= jobs)
     study = victim.search(store, script)
+    assert [t.error for t in study.trials if t.failed] == []
     same_table(study, victim.search(None, None))
     names = list(slurm.jobs().values())
     assert len(names) == len(set(names)) == len(study.trials)  # none was started twice
+
+
+def test_a_job_whose_last_step_was_heard_and_whose_end_was_not_has_its_result(slurm, script, tmp_path):
+    store = str(tmp_path / "study.db")
+    command = [sys.executable, "-m", "tests.evaluators.launchers.victim", store, script, "kill"]
+    for _ in range(2):
+        subprocess.run(command, cwd=ROOT, stderr=subprocess.DEVNULL, timeout=60)
+    study = victim.search(store, script)
+    assert [t.error for t in study.trials if t.failed] == []
+    same_table(study, victim.search(None, None))
 
 
 def test_jobs_that_ended_while_nobody_looked_are_adopted(slurm, script, tmp_path):
