@@ -9,8 +9,9 @@ import warnings
 from collections import deque
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
+from evohpo.closing import Closing
 from evohpo.errors import EvohpoWarning, UsageError
 from evohpo.evaluators.calling import Scratch, check_limits, check_workers, ended_early, require_objective
 from evohpo.evaluators.context import Verdict
@@ -21,7 +22,6 @@ from evohpo.evaluators.protocol import Event, Failed, Finished, Job, Paused, Rep
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from evohpo.study import Study
 
@@ -90,7 +90,7 @@ class _Task:
         return monotonic() - self.began if self.where else 0.0
 
 
-class Engine:
+class Engine(Closing):
     """What evaluators on engines share; `_connect` returns the engine's `Cluster`.
 
     Args:
@@ -222,14 +222,6 @@ class Engine:
         finally:
             self._reset()
             self._scratch.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # ---- giving out
 
