@@ -44,27 +44,25 @@ class View:
 
     def state(self, since: str) -> dict[str, Any]:
         """Return what the study's page shows, as far as it changed after version `since`."""
-        live = self.live
-        live.refresh()
-        with live.lock:
-            answer: dict[str, Any] = {"version": live.version, "problem": live.problem, "age": _age(live)}
-            study = live.study
-            if study is None or since == live.version:
-                return answer
-            columns = columns_of(study, live.metrics)
-            changed = live.changed_since(since)
-            return answer | {
-                "name": study.name,
+
+        def shown(study: Study) -> dict[str, Any]:
+            columns = columns_of(study, self.live.metrics)
+            changed = self.live.changed_since(since)
+            return {
                 "columns": columns,
                 "all": changed is None,
                 "rows": rows_of(study, study.trials if changed is None else changed, columns),
-                "head": pages.head(study),
-                "best": pages.best(study),
                 "front": rows_of(study, pages.front(study), columns),
             }
 
+        return self._news(since, shown)
+
     def card(self, since: str) -> dict[str, Any]:
         """Return what the page of several studies shows of this one."""
+        return self._news(since, lambda study: {"progress": _progress(study)})
+
+    def _news(self, since: str, shown: Callable[[Study], dict[str, Any]]) -> dict[str, Any]:
+        """Return the state of the file, and of a study that changed after version `since` how it stands and what is `shown`."""
         live = self.live
         live.refresh()
         with live.lock:
@@ -72,12 +70,8 @@ class View:
             study = live.study
             if study is None or since == live.version:
                 return answer
-            return answer | {
-                "name": study.name,
-                "head": pages.head(study),
-                "best": pages.best(study),
-                "progress": _progress(study),
-            }
+            head = {"name": study.name, "head": pages.head(study), "best": pages.best(study)}
+            return answer | head | shown(study)
 
     def trial(self, number: int, since: str) -> dict[str, Any] | None:
         """Return the page of one trial; None if there is no such trial."""

@@ -118,8 +118,8 @@ class Study(Learned, Closing):
         self.paused = Paused(self._chronicle)
 
     @classmethod
-    def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal | None) -> Self:
-        """Return the study that `journal` holds, see `load`; without one, an empty study that can `follow`."""
+    def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal) -> Self:
+        """Return the study that `journal` holds; see `load`."""
         study = cls.__new__(cls)
         study._open(settings, resolved, pruner, journal)
         return study
