@@ -153,6 +153,14 @@ def test_a_name_is_taken_once(aws, client):
         start(client, aws, "taken")
 
 
+def test_a_second_service_in_the_same_process_takes_nothing_from_the_first(aws):
+    storage = boto3.client("s3", endpoint_url=aws.url)
+    storage.put_object(Bucket=aws.bucket, Key="kept", Body=b"kept")
+    with LocalSageMaker() as second:
+        assert (second.bucket, second.role) == (aws.bucket, aws.role)
+    assert storage.get_object(Bucket=aws.bucket, Key="kept")["Body"].read() == b"kept"
+
+
 def test_nothing_stays_when_it_is_closed():
     before = dict(os.environ)
     with LocalSageMaker({"trainer": [sys.executable, "-c", "import time; time.sleep(600)"]}, grace=0.5) as aws:

@@ -164,7 +164,12 @@ def test_grid_runs_every_combination_once(aws, client):
 @pytest.mark.parametrize("strategy", ["Bayesian", "Hyperband"])
 def test_the_stand_ins_search_near_the_best(aws, client, strategy):
     name = f"near-{strategy}"
-    run(client, request(aws, name, strategy=strategy, trials=24, parallel=1))
+    assert (
+        run(client, request(aws, name, strategy=strategy, trials=24, parallel=1))["TrainingJobStatusCounters"][
+            "Completed"
+        ]
+        == 24
+    )
     far = [abs(float(x) - 0.3) for x in values(client, name)]
     assert sum(far[12:]) < 12 * 0.29  # the mean of uniform draws
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,17 @@ class Cloud:
         self.iam: Any = session.client("iam", endpoint_url=url)
 
     def furnish(self, bucket: str, role: str) -> str:
-        """Make a bucket, the group of the logs, and a role that SageMaker may take; return the role's ARN."""
+        """Make a bucket, the group of the logs, and a role that SageMaker may take, if they are not there; return the ARN."""
         self.s3.create_bucket(Bucket=bucket)
-        self.logs.create_log_group(logGroupName=GROUP)
+        with contextlib.suppress(self.logs.exceptions.ResourceAlreadyExistsException):
+            self.logs.create_log_group(logGroupName=GROUP)
         trust = (
             '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",'
             ' "Principal": {"Service": "sagemaker.amazonaws.com"}}]}'
         )
-        arn: str = self.iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        with contextlib.suppress(self.iam.exceptions.EntityAlreadyExistsException):
+            self.iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)
+        arn: str = self.iam.get_role(RoleName=role)["Role"]["Arn"]
         return arn
 
     def download(self, uri: str, folder: Path) -> None:

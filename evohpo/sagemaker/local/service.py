@@ -63,6 +63,9 @@ class LocalSageMaker:
             study = eh.tune(None, space, maximize="accuracy", evaluator=eh.SageMaker(estimator, metric=...), ...)
     """
 
+    _services = 0  # that are open in this process
+    _counting = threading.Lock()
+
     def __init__(
         self, images: Mapping[str, Sequence[str]] | None = None, *, quota: int | Mapping[str, int] | None = None,
         port: int = 0, processes: int | None = None, grace: float = 10.0, faults: Faults | None = None,
@@ -91,7 +94,7 @@ class LocalSageMaker:
         self.tuning = Tuning(self.jobs)
         self._before: dict[str, str | None] = {}
         threading.Thread(target=self._server.serve_forever, name="sagemaker-local", daemon=True).start()
-        self._reset()
+        self._open(+1)
         self.bucket = f"sagemaker-{REGION}-{ACCOUNT}"
         self.role = cloud.furnish(self.bucket, "sagemaker-local")
 
@@ -99,16 +102,20 @@ class LocalSageMaker:
         """Stop all jobs and the service; nothing stays."""
         self.tuning.close()
         self.jobs.close()
-        self._reset()
+        self._open(-1)
         self._server.shutdown()
         self._server.server_close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _reset(self) -> None:
-        """Let moto forget what earlier services of this process left."""
+    @classmethod
+    def _open(cls, change: int) -> None:
+        """Count the services of this process; let moto, whose memory all of them share, forget what earlier ones left."""
         from moto.moto_api._internal.models import moto_api_backend
 
-        moto_api_backend.reset()
+        with cls._counting:
+            if cls._services == 0 or cls._services + change == 0:
+                moto_api_backend.reset()
+            cls._services += change
 
     # ---- requests
 
