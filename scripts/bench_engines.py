@@ -1,9 +1,9 @@
 """What engines cost: wall time over perfect list scheduling of the same durations, for each way to run trials.
 
-    .venv/bin/python scripts/bench_engines.py [SEEDS] [ENGINE ...]     # threads processes dask ray
+    .venv/bin/python scripts/bench_engines.py [SEEDS] [ENGINE ...]     # threads processes script dask ray
 
-Trials sleep for lognormal times, mean 0.2 s and sigma 1, 200 of them on 8 workers. Clusters and their processes are started
-by a short study before the clock runs, except for `processes`, which starts its own for each study.
+Trials sleep for lognormal times, mean 0.2 s and sigma 1, 200 of them on 8 workers. Clusters and worker processes are started
+by a short study before the clock runs, and what that takes is told apart; `script` starts a shell for each trial.
 """
 
 from __future__ import annotations
@@ -56,20 +56,32 @@ def bound(durations):
 
 def ratio(evaluator, optimizer, durations):
     """Return the wall time of a study over the bound, and the driver's time on a core, in ms a trial."""
+    objective = None if evaluator is None else Slept(durations)
+    if evaluator is None:
+        evaluator = script(durations)
     began, used = time.perf_counter(), time.process_time()
     eh.tune(
-        Slept(durations), SPACE, minimize="loss", optimizer=optimizer, trials=len(durations), seed=1, evaluator=evaluator,
+        objective, SPACE, minimize="loss", optimizer=optimizer, trials=len(durations), seed=1, evaluator=evaluator,
+        duplicates="evaluate",
         progress=False,
     )  # fmt: skip
     wall, core = time.perf_counter() - began, time.process_time() - used
     return wall / bound(durations), 1000 * core / len(durations)
 
 
+def script(durations):
+    """Return an evaluator whose trials are shells that sleep."""
+    seconds = " ".join(f"{d:.4f}" for d in durations)
+    text = f"d=({seconds}); echo loss=$1; exec sleep ${{d[$EVOHPO_TRIAL]}}"
+    return eh.Script(["bash", "-c", text, "bash", "{x}"], {"loss": r"loss=(\S+)"}, workers=WORKERS)
+
+
 def engines(leaving):
     """Return, by name, what makes an evaluator; what it opens is closed with `leaving`."""
     return {
         "threads": lambda: eh.Threads(WORKERS),
-        "processes": lambda: eh.Processes(WORKERS),
+        "processes": lambda: Kept(leaving.enter_context(eh.Processes(WORKERS))),
+        "script": lambda: None,
         "dask": lambda: Kept(
             leaving.enter_context(eh.Dask({"n_workers": 2, "threads_per_worker": 4}, workers=WORKERS))
         ),
@@ -79,13 +91,15 @@ def engines(leaving):
 
 def main(seeds, names):
     print(
-        f"{'wall time / bound':18} {'ga-steady':>10} {'worst':>6} {'islands':>10} {'worst':>6} {'driver ms/trial':>16}"
+        f"{'wall time / bound':18} {'ga-steady':>10} {'worst':>6} {'islands':>10} {'worst':>6} {'driver ms/trial':>16} {'start s':>8}"
     )
     for name in names:
         with ExitStack() as leaving:
             evaluator = engines(leaving)[name]()
+            start = 0.0
             if isinstance(evaluator, Kept):
-                ratio(evaluator, "ga-steady", [0.5] * 4 * WORKERS)
+                short = [0.5] * 4 * WORKERS
+                start = (ratio(evaluator, "ga-steady", short)[0] - 1) * bound(short)
             line, cores = f"{name:18}", []
             for optimizer in ("ga-steady", eh.Islands("ga", 8)):
                 ratios = []
@@ -95,8 +109,10 @@ def main(seeds, names):
                     ratios.append(wall)
                     cores.append(core)
                 line += f" {np.median(ratios):10.3f} {max(ratios):6.3f}"
-            print(f"{line} {np.median(cores):16.2f}", flush=True)
+            print(f"{line} {np.median(cores):16.2f} {start:8.2f}", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3, sys.argv[2:] or ["threads", "processes", "dask", "ray"])
+    main(
+        int(sys.argv[1]) if len(sys.argv) > 1 else 3, sys.argv[2:] or ["threads", "processes", "script", "dask", "ray"]
+    )

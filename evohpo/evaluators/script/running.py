@@ -108,7 +108,8 @@ class Running:
         """
         folder, gathering, first = self.trial.directory, self._gathering, self.attempts == 0
         folder.mkdir(parents=True, exist_ok=True)
-        if first and not self._was_here():
+        fresh = first and not self._was_here()
+        if fresh:
             for name in LOGS:
                 (folder / name).unlink(missing_ok=True)
             for source in self._sources:
@@ -118,7 +119,7 @@ class Running:
                 if source.steps and (step is not None or self._checkpoints):
                     self._take(source, step, found)
             reading.begin()
-        for name in LOGS:
+        for name in () if fresh else LOGS:
             end_line(folder / name)
         known = max(gathering.last, self.job.step)
         gathering.counts = self._counts

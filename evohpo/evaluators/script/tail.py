@@ -51,8 +51,11 @@ class Tail:
 
     def _read(self) -> bytes:
         try:
+            size = self.path.stat().st_size  # far cheaper than to open it, and mostly there is nothing new
+            if size == self._at:
+                return b""
             with self.path.open("rb") as file:
-                if file.seek(0, 2) < self._at:
+                if size < self._at:
                     self._at, self._rest = 0, b""
                 file.seek(self._at)
                 chunk = file.read(CHUNK)
