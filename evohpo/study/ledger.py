@@ -49,7 +49,7 @@ class Ledger:
         self.parked = 0  # duplicates that wait for the end of the trial they repeat
         self._sizes: dict[int, int] = {}
         self._ended: Counter[int] = Counter()
-        self._results: list[Trial] = []  # feasible results, for the front
+        self._results: list[Trial] = []  # feasible results that may be in the front
 
     def add(self, trial: Trial) -> None:
         """Take in a trial that was just handed out; its number is the next one."""
@@ -101,6 +101,10 @@ class Ledger:
         self._twins.setdefault(original.number, []).append(trial)
         self.parked += 1
 
+    def twins(self, trial: Trial) -> list[Trial]:
+        """Return the duplicates that wait for the end of `trial`."""
+        return self._twins.get(trial.number, [])
+
     # ---- generations
 
     def open_generation(self, generation: int, size: int) -> None:
@@ -125,7 +129,10 @@ class Ledger:
         if self._single:
             best = self.best
             return best.fitness[0] if best is not None and best.feasible and best.fitness is not None else None
-        return -float(max(t.generation for t in self.front)) if self._results else None
+        if not self._results:
+            return None
+        self._results = self.front  # what is dominated stays so: the cost doesn't grow with the study
+        return -float(max(t.generation for t in self._results))
 
     @property
     def front(self) -> list[Trial]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BLOCK = 1024  # trial seeds are drawn in blocks: a SeedSequence costs far more than a number
 
@@ -16,7 +20,7 @@ class Seeds:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._blocks: dict[int, list[int]] = {}
+        self._blocks: dict[int, NDArray[np.unsignedinteger]] = {}  # 4 bytes a trial
 
     def sequence(self, *key: int) -> np.random.SeedSequence:
         """Return the stream with this key."""
@@ -30,8 +34,8 @@ class Seeds:
         """Return the seed of trial `number`, in [0, 2**32)."""
         block, index = divmod(number, BLOCK)
         if block not in self._blocks:
-            self._blocks[block] = self.sequence(TRIALS, block).generate_state(BLOCK).tolist()
-        return self._blocks[block][index]
+            self._blocks[block] = self.sequence(TRIALS, block).generate_state(BLOCK)
+        return int(self._blocks[block][index])
 
     @property
     def weights(self) -> np.random.SeedSequence:
