@@ -60,7 +60,8 @@ def tune(
         gpus: how many graphics processors there are, or their ids; each trial has its own, in `ctx.resources["gpu"]` and in
             CUDA_VISIBLE_DEVICES, and where there are fewer than workers some share one.
         evaluator: where trials run, if not in this process or its children.
-        quorum: the share of a generation after which the next begins, if workers would be idle: 0.8 ends its slowest fifth.
+        quorum: the share of a generation after which the next begins if workers are idle: 0.8 does not wait for the slowest
+            fifth. Late trials are told when they end, and are ended when the next generation has come so far, too.
         stop: `Stop(...)`, rules joined by `&` and `|`, or a function of the study. Running trials come to their end.
         timeout: seconds after which this run ends; running trials are broken off and start again when the store goes on.
         initial: configurations to try first; partial ones are completed by defaults and mid-points.
@@ -208,6 +209,8 @@ class _Loop:
             stop = self._settled() or stop
             self.told.flush()
             why = stop or self._fill()
+            if self.stragglers.pass_over(study, self.evaluator, self.running, why is not None):
+                continue
             study.commit()
             if not self.running:
                 if why is not None:
@@ -267,9 +270,6 @@ class _Loop:
                 self.parting.add(trial.number)
             else:
                 self._submit(trial)
-        if evaluator.capacity > len(self.running):
-            for trial in self.stragglers.late(study, self.running.values()):
-                evaluator.stop(trial.number)
         self.told.flush()
         return why
 

@@ -90,9 +90,8 @@ def engines(leaving):
 
 
 def main(seeds, names):
-    print(
-        f"{'wall time / bound':18} {'ga-steady':>10} {'worst':>6} {'islands':>10} {'worst':>6} {'driver ms/trial':>16} {'start s':>8}"
-    )
+    columns = ("ga-steady", 10), ("worst", 6), ("islands", 10), ("worst", 6), ("driver ms/trial", 16), ("start s", 8)
+    print(f"{'wall time / bound':18}", *(f"{name:>{width}}" for name, width in columns))
     for name in names:
         with ExitStack() as leaving:
             evaluator = engines(leaving)[name]()

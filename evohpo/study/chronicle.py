@@ -211,6 +211,11 @@ class Chronicle:
         }
         self.finish(trial, facts)
 
+    def pass_over(self, trial: Trial) -> None:
+        """Let the optimizer go on without a running trial, and without the duplicates that wait for it."""
+        self._pass_over(trial)
+        self.write("late", trial.number)
+
     def close_rungs(self) -> None:
         """Tell the pruner that no new trial comes before paused ones are decided on."""
         self._hook("close")
@@ -275,6 +280,10 @@ class Chronicle:
         self.ledger.move(trial, Status.RUNNING)
         self._hook("resumed", trial)
 
+    def _pass_over(self, trial: Trial) -> None:
+        for late in (trial, *self.ledger.twins(trial)):
+            self.conversation.untold.pass_over(late)
+
     def _hook(self, name: str, *arguments: Any) -> None:
         """Tell the pruner, if it wants to know."""
         hook = getattr(self.pruner, name, None)
@@ -325,6 +334,9 @@ class Chronicle:
         elif kind == "resume":
             assert number is not None
             self._go_on(trials[number])
+        elif kind == "late":
+            assert number is not None
+            self._pass_over(trials[number])
         elif kind == "close":
             self._hook("close")
         elif kind == "end":

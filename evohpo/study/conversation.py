@@ -236,7 +236,7 @@ class Conversation:
             X = np.array([self._chromosome(t) for t in trials]).reshape(len(trials), self.codec.dim)
         arrays = (
             X, F, violation, np.array([t.steps for t in told]), np.array([t.fitness is None for t in told]),
-            np.where(own, np.array(numbers), -1), np.array(numbers), np.array([step == END for _, step in entries]),
+            np.where(own, np.array(numbers), -1), np.array(numbers), np.array([self._is_final(*e) for e in entries]),
         )  # fmt: skip
         for array in arrays:
             if isinstance(array, np.ndarray):
@@ -246,6 +246,10 @@ class Conversation:
 
     def _is_own(self, trial: Trial) -> bool:
         return trial.asked and trial.number >= self._own_from
+
+    def _is_final(self, number: int, step: int) -> bool:
+        """Return whether a result counts as the trial's: that of its end, or of a trial that nobody waits for."""
+        return step == END or self.untold.passes(self.ledger.trials[number])
 
     def _is_first(self, trial: Trial, entry: Entry) -> bool:
         """Return whether this is the first that the optimizer hears of one of its own trials."""
@@ -257,6 +261,8 @@ class Conversation:
 
     def _told_of(self, trial: Trial, step: int) -> Told:
         """Return a trial's result at its end, or at a step before."""
+        if step == 0:  # passed over before its first report
+            return Told(None, 0.0, trial.generation, 0, False)
         if step == END or trial.reports is None:
             complete = trial.status not in (Status.STOPPED, Status.PAUSED)
             return Told(trial.fitness, trial.violation, trial.generation, trial.steps, complete)

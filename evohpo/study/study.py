@@ -19,6 +19,7 @@ from evohpo.study import journal as journals
 from evohpo.study.chronicle import Chronicle
 from evohpo.study.conversation import GENERATION
 from evohpo.study.journal import Journal
+from evohpo.study.late import Late
 from evohpo.study.learned import Learned
 from evohpo.study.paused import Paused
 from evohpo.study.seeds import Seeds, draw
@@ -115,7 +116,7 @@ class Study(Learned, Closing):
         self._began = time.monotonic()
         self._chronicle = Chronicle(settings, self.seeds, resolved, self.pruner, journal)
         self.ledger = self._chronicle.ledger
-        self.paused = Paused(self._chronicle)
+        self.paused, self.late = Paused(self._chronicle), Late(self._chronicle)
 
     @classmethod
     def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal) -> Self:

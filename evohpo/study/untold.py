@@ -29,22 +29,35 @@ class Untold:
     def __init__(self, ledger: Ledger, levelled: bool) -> None:
         self._ledger, self._levelled = ledger, levelled
         self._heap: list[Entry] = []
-        self._before: dict[int, int] = {}  # trials told before their end, and at which step
+        self._before: dict[int, int] = {}  # trials told before their end, and at which step; 0 without a result
+        self._passed: set[int] = set()  # trials that the optimizer does not wait for
         self._frontier = 0
 
     def ended(self, trial: Trial) -> None:
         """Remember to tell the end of `trial`, unless all is told that it came to."""
-        if self._levelled or self._before.get(trial.number) != trial.steps:
+        told = self._before.get(trial.number)
+        if told is not None and trial.number in self._passed and (trial.fitness is None or told == trial.steps > 0):
+            return  # nothing that it does not know
+        if self._levelled or not told or told != trial.steps:
             heapq.heappush(self._heap, (trial.number, END))
 
     def reached(self, trial: Trial) -> None:
         """Remember to tell what `trial` came to at its last step."""
         heapq.heappush(self._heap, (trial.number, trial.steps))
 
+    def pass_over(self, trial: Trial) -> None:
+        """Remember to tell what a running `trial` has come to so far, and do not wait for its end."""
+        self._passed.add(trial.number)
+        heapq.heappush(self._heap, (trial.number, trial.steps))
+
+    def passes(self, trial: Trial) -> bool:
+        """Return whether nobody waits for the end of `trial`."""
+        return trial.number in self._passed
+
     def frontier(self) -> int:
-        """Return the number below which every trial has ended."""
+        """Return the number below which every trial has ended, or is not waited for."""
         trials = self._ledger.trials
-        while self._frontier < len(trials) and trials[self._frontier].ended:
+        while self._frontier < len(trials) and (trials[self._frontier].ended or self._frontier in self._passed):
             self._frontier += 1
         return self._frontier
 

@@ -49,6 +49,44 @@ def test_what_a_late_trial_has_reported_counts():
     assert all(t.metrics["loss"] == pytest.approx(t.params["x"] + 1) for t in late)
 
 
+def taking_its_time(params):
+    if params["x"] > SLOW:
+        time.sleep(1.6)
+    elif params["x"] > 0.4:
+        time.sleep(0.3)
+    return {"loss": params["x"]}
+
+
+def test_a_late_trial_is_told_when_it_ends():
+    known = []
+
+    def remembering(problem, rng):
+        for _ in range(4):
+            X = rng.random((6, 1))
+            X[0] = 0.9 if not len(known) else 0.3
+            yield X
+            known.append(problem.known)
+
+    study = search(taking_its_time, optimizer=remembering, population=6, generations=4, quorum=0.5)
+    assert {str(t.status) for t in study.trials} == {"completed"}
+    assert len(known[0]) == 0
+    assert {(number, fitness) for k in known for number, fitness in zip(k.trials, k.F[:, 0], strict=True)} >= {(0, 0.9)}
+
+
+@pytest.mark.parametrize("end", [{"generations": 2}, {"timeout": 1.5}])  # the latter while late trials run
+def test_a_study_with_late_trials_goes_on_to_what_it_would_have_done(tmp_path, recwarn, end):
+    search(hanging_in_steps, quorum=0.7, store=tmp_path / "s.db", **end)
+    study = search(hanging_in_steps, quorum=0.7, store=tmp_path / "s.db", generations=3)
+    assert not [w for w in recwarn if "does not repeat itself" in str(w.message)]
+    assert len(study.trials) == 30
+
+
+def test_an_optimizer_that_follows_every_rung_is_not_told_late():
+    study = search(hanging_in_steps, optimizer="dehb", pruner=eh.ASHA(max_steps=3), population=None, quorum=0.7)
+    late = [t for t in study.trials if t.params["x"] > SLOW and t.steps == 1 and str(t.status) == "stopped"]
+    assert len(study.trials) > len(late)
+
+
 def test_nobody_is_late_while_all_workers_have_something_to_do():
     def steady(params):
         time.sleep(0.01)
