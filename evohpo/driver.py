@@ -222,6 +222,9 @@ class _Loop:
                 why = {"timeout": self.timeout}
                 break
             self._handle(self.evaluator.wait(self._patience()))
+            if (heard := getattr(self.evaluator, "heard", None)) is not None:
+                study.commit()
+                heard()
         study.end(why)
 
     def leave(self) -> None:

@@ -42,7 +42,7 @@ class Desk:
     """All that is shared by the thread that runs the study and the threads that talk to workers; one lock guards it.
 
     The study is touched by its own thread alone, within `wait`. What a worker reports or tells is answered when the study
-    asks for the next events: by then it has recorded, and committed, what it made of the last ones.
+    has heard of it, or asks for the next events: by then it has recorded, and committed, what it made of the last ones.
 
     Args:
         lease: seconds of silence after which a worker's job is given to another.
@@ -113,6 +113,11 @@ class Desk:
         if self.study is not None:
             self.questions.answer(self.study)
         return events
+
+    def heard(self) -> None:
+        """Answer what `wait` returned last: the study has recorded it."""
+        with self._changed:
+            self._answer()
 
     def stop(self, number: int, pause: bool = False) -> None:
         """End or pause a job: at its report if that waits for the verdict, else at once, and its worker hears of it next."""

@@ -97,6 +97,10 @@ class HTTP(Closing):
         """Return what happened, after at most `timeout` seconds; also when a worker asks for more than lies ready."""
         return self._desk.wait(timeout)
 
+    def heard(self) -> None:
+        """Answer the workers whose events `wait` returned last, before the optimizer is asked, which may take its time."""
+        self._desk.heard()
+
     def stop(self, number: int, pause: bool = False) -> None:
         """End or pause a job; its worker is told when it next reports or says that it is alive."""
         self._desk.stop(number, pause)

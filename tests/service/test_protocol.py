@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -45,6 +46,20 @@ def test_who_asks_when_nothing_is_ready_is_told_when_to_come_again(serve):
     for trial in taken:
         service.post("tell", lease=trial["lease"], metrics={"loss": 1.0})
     assert service.take()["number"] >= 2
+
+
+def test_an_answer_does_not_wait_for_a_slow_optimizer(serve):
+    answered = threading.Event()
+
+    def slow(problem, rng):
+        yield rng.random((1, problem.dim))
+        answered.wait(20)
+        yield rng.random((1, problem.dim))
+
+    service = serve(study=make_study(optimizer=slow))
+    told = {"lease": service.take()["lease"], "metrics": {"loss": 1.0}}
+    assert service.http.post("tell", json=told, timeout=10).json()["status"] == "completed"
+    answered.set()
 
 
 def test_who_asks_when_the_study_is_over_is_told_so(serve):
