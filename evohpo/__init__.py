@@ -35,6 +35,7 @@ _HOMES = {
     "reporting": ["report", "trial"],
     "study": ["Study", "Stop", "load"],
     "driver": ["tune"],
+    "bench": ["compare", "Comparison", "meta", "problems"],
     "service": ["HTTP", "connect", "serve"],
     "errors": [
         "EvohpoError", "EvohpoWarning", "UsageError", "IllegalDefinition", "IllegalValue", "UnknownName",
@@ -52,6 +53,10 @@ __getattr__, __dir__ = exports(__name__, {**_HOMES, **_WITH_EXTRA, "callbacks": 
 if TYPE_CHECKING:
     from evohpo import callbacks as callbacks
     from evohpo import export as export
+    from evohpo.bench import Comparison as Comparison
+    from evohpo.bench import compare as compare
+    from evohpo.bench import meta as meta
+    from evohpo.bench import problems as problems
     from evohpo.driver import tune as tune
     from evohpo.errors import EvohpoError as EvohpoError
     from evohpo.errors import EvohpoWarning as EvohpoWarning

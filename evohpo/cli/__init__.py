@@ -9,6 +9,7 @@ import click
 
 import evohpo
 from evohpo.cli.check import check
+from evohpo.cli.compare import compare, problems
 from evohpo.cli.dashboard import dashboard
 from evohpo.cli.demo import demo
 from evohpo.cli.group import Group
@@ -33,5 +34,7 @@ def main() -> None:
     """
 
 
-for command in (run, resume, serve, show, report, dashboard, optimizers, check, new, sagemaker_local, demo):
+for command in (
+    run, resume, compare, problems, serve, show, report, dashboard, optimizers, check, new, sagemaker_local, demo,
+):  # fmt: skip
     main.add_command(command)

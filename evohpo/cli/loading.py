@@ -50,6 +50,30 @@ def load_object(target: str, what: str) -> Any:
         raise UsageError(f"{what} {target!r}: {UnknownName(f'name in {home}', first, known)}") from None
 
 
+def load_objective(target: str) -> Any:
+    """Return the function that `module:name` or `file.py:name` stands for.
+
+    Raises:
+        UsageError: it cannot be loaded, or is no function.
+    """
+    objective = load_object(target, "objective")
+    if not callable(objective):
+        raise UsageError(f"objective {target!r}: is of type {type(objective).__name__}, not a function")
+    return objective
+
+
+def load_optimizer(text: str, given: dict[str, Any]) -> Any:
+    """Return an optimizer by its name, or by where it is, with the options given.
+
+    Raises:
+        UsageError: it cannot be loaded.
+    """
+    from evohpo.optimizers import use
+
+    target = load_object(text, "optimizer") if ":" in text else text
+    return use(target, **given) if given else target
+
+
 def import_file(path: str | Path, what: str) -> ModuleType:
     """Import a Python file as the module of its stem.
 

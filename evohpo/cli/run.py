@@ -93,7 +93,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     arguments = kept(given) | {"objective": _lasting(given["objective"])}
     with quiet_stdout():
         import_plugins(arguments)
-        objective = _objective(arguments)
+        objective = loading.load_objective(arguments["objective"])
     definition = defined(given, arguments)
     check_run(objective, arguments["workers"] or 1, arguments["trials"], arguments["generations"], arguments["timeout"])
     _check_budget(arguments, definition["optimizer"], len(given["maximize"]) + len(given["minimize"]))
@@ -121,7 +121,7 @@ def defined(given: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
 
     with quiet_stdout():
         space = loading.load_space(given["space"])
-        optimizer = _optimizer(arguments["optimizer"], loading.options(given["option"]))
+        optimizer = loading.load_optimizer(arguments["optimizer"], loading.options(given["option"]))
     pruner = make_pruner(given["pruner"], loading.options(given["pruner_option"])) if given["pruner"] else None
     initial = loading.load_configs(given["initial"]) if given["initial"] else ()
     same = (
@@ -169,7 +169,7 @@ def resume(ctx: click.Context, /, **given: Any) -> None:
         )
     with quiet_stdout():
         study = reopened(store, arguments)
-        objective = _objective(arguments)
+        objective = loading.load_objective(arguments["objective"])
     before = study.ledger.ended
     _drive(ctx, study, objective, arguments, _evaluator(arguments), given)
     if study.ledger.ended == before:
@@ -195,7 +195,7 @@ def reopened(store: Path, arguments: dict[str, Any]) -> Study:
     optimizer = None
     if ":" in arguments.get("optimizer", ""):
         with load(store) as header:
-            optimizer = _optimizer(arguments["optimizer"], header.settings.optimizer["options"])
+            optimizer = loading.load_optimizer(arguments["optimizer"], header.settings.optimizer["options"])
     return load(store, optimizer=optimizer)
 
 
@@ -257,20 +257,6 @@ def _lasting(target: str) -> str:
     """Return `file.py:name` with the file's whole path, so that it is found from another folder; others as they are."""
     home, colon, path = target.rpartition(":")
     return f"{Path(home).resolve()}:{path}" if colon and home.endswith(".py") else target
-
-
-def _objective(arguments: dict[str, Any]) -> Any:
-    objective = loading.load_object(arguments["objective"], "objective")
-    if not callable(objective):
-        raise UsageError(f"objective {arguments['objective']!r}: is of type {type(objective).__name__}, not a function")
-    return objective
-
-
-def _optimizer(text: str, options: dict[str, Any]) -> Any:
-    from evohpo.optimizers import use
-
-    target = loading.load_object(text, "optimizer") if ":" in text else text
-    return use(target, **options) if options else target
 
 
 def import_plugins(arguments: dict[str, Any]) -> None:

@@ -37,11 +37,7 @@ def write_report(study: Study, path: str | Path) -> Path:
     from evohpo.analysis.report.figures import draw, plots_of
     from evohpo.analysis.report.rows import columns_of, metric_names, rows_of
 
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise UsageError(f"report {path}: the folder {path.parent} does not exist; make it first")
-    if path.is_dir():
-        raise UsageError(f"report {path}: is a folder; give the path of a file, such as {path / 'report.html'}")
+    path = checked(path)
     if study.store is not None and path.resolve() == study.store.resolve():
         raise UsageError(f"report {path}: that is the study's store, and would be overwritten; give another file")
     library = pages.plotly_path().read_text("utf-8")
@@ -64,15 +60,34 @@ def write_report(study: Study, path: str | Path) -> Path:
         style=pages.asset("style.css"),
         scripts=scripts,
         library=library,
-        hashes=[_hash(script) for script in (*scripts, library)],
+        hashes=[script_hash(script) for script in (*scripts, library)],
         written=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
     )
-    part = path.with_name(f"{path.name}.part")  # whoever looks at the old one meanwhile sees a whole one
+    return put(path, text)
+
+
+def checked(path: str | Path) -> Path:
+    """Return where a report may be written.
+
+    Raises:
+        UsageError: the folder does not exist, or the path is that of a folder.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise UsageError(f"report {path}: the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise UsageError(f"report {path}: is a folder; give the path of a file, such as {path / 'report.html'}")
+    return path
+
+
+def put(path: Path, text: str) -> Path:
+    """Write a page; whoever looks at an older one there meanwhile sees a whole one."""
+    part = path.with_name(f"{path.name}.part")
     part.write_text(text, "utf-8", newline="")
     part.replace(path)
     return path
 
 
-def _hash(script: str) -> str:
+def script_hash(script: str) -> str:
     """Return the name by which a content security policy allows one script and no other."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
