@@ -37,8 +37,9 @@ def tune(
     pruner: Any = None, trials: int | None = None, generations: int | None = None, population: int | None = None,
     workers: int = 1, gpus: Gpus = None, evaluator: Evaluator | None = None, quorum: float | None = None,
     stop: Rule | None = None, timeout: float | None = None,
-    initial: Iterable[Mapping[str, Any]] = (), duplicates: str = "reuse", lookahead: int | None = None, seed: int | None = None,
-    store: str | Path | None = None, name: str | None = None, owner: str | None = None, description: str | None = None,
+    initial: Iterable[Mapping[str, Any]] = (), duplicates: str = "reuse", lookahead: int | None = None,
+    repeats: int | str | None = None, seed: int | None = None, store: str | Path | None = None, name: str | None = None,
+    owner: str | None = None, description: str | None = None,
     callbacks: Iterable[AnyCallback] = (), progress: bool = True,
 ) -> Study:  # fmt: skip
     """Search `space` for the best configurations of `objective`.
@@ -67,6 +68,8 @@ def tune(
         initial: configurations to try first; partial ones are completed by defaults and mid-points.
         duplicates: "reuse" gives a repeated configuration the earlier result, "evaluate" measures it again.
         lookahead: makes an optimizer that never waits independent of timing and workers, see `Study`.
+        repeats: for results with noise: how often the best configurations are measured, in trials of their own; "auto" for as
+            often as their order is uncertain. `study.best` is then chosen by the mean, `study.estimate()` gives an interval.
         seed: the root of all randomness; drawn, recorded and shown where not given.
         store: path of a file that makes the study durable; the same call with the same path goes on.
         name: a name for people.
@@ -95,8 +98,8 @@ def tune(
     callbacks = checked(callbacks)
     study = Study(
         space, maximize=maximize, minimize=minimize, constraints=constraints, optimizer=optimizer, pruner=pruner,
-        population=population, initial=initial, duplicates=duplicates, lookahead=lookahead, seed=seed, store=store,
-        name=name, owner=owner, description=description,
+        population=population, initial=initial, duplicates=duplicates, lookahead=lookahead, repeats=repeats, seed=seed,
+        store=store, name=name, owner=owner, description=description,
     )  # fmt: skip
     return run(
         study, objective, trials=trials, generations=generations, workers=workers, gpus=gpus, evaluator=evaluator,

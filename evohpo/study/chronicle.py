@@ -38,6 +38,7 @@ class Chronicle:
         ledger: the trials.
         conversation: the talk with the optimizer.
         initial: configurations to try before the optimizer is asked, with their labels.
+        again: trials whose configurations are to be measured again before that.
         journal: where events go, None for a study in memory.
         stopped: why the last run ended; {} while one goes on.
         doomed: trials whose last report was answered with STOP, until they have ended.
@@ -51,9 +52,10 @@ class Chronicle:
     ) -> None:  # fmt: skip
         self.settings, self.goals, self.pruner, self.journal = settings, settings.goals, pruner, journal
         self.doomed: set[int] = set()
-        self.ledger = Ledger(single=len(settings.goals.objectives) == 1)
+        self.ledger = Ledger(len(settings.goals.objectives) == 1, settings.repeats is not None)
         self.conversation = Conversation(resolved, settings, seeds, self.ledger, self.write)
         self.initial: deque[tuple[dict[str, Any], str]] = deque()
+        self.again: deque[int] = deque()
         self.stopped: dict[str, Any] = {}
         self.moments: list[Moment] = []
         if journal is not None:
@@ -100,6 +102,12 @@ class Chronicle:
             )
         return trials[0].ended
 
+    def measure_again(self, numbers: list[int]) -> None:
+        """Put the configurations of earlier trials before everything else that would be tried."""
+        if numbers:
+            self.again.extend(numbers)
+            self.write("again", None, numbers)
+
     def start_first(self) -> Trial:
         """Make the first of the configurations that come before the optimizer's a trial."""
         trial = self._start_first()
@@ -114,7 +122,7 @@ class Chronicle:
 
     def share_or_run(self, trial: Trial) -> None:
         """Give a trial the result of an earlier one with the same configuration, or mark it as running."""
-        if self.settings.duplicates == "reuse" and trial.heir < 0:  # an heir has another history
+        if self.settings.duplicates == "reuse" and trial.heir < 0 and trial.repeats < 0:  # an heir has another history
             original = self.ledger.twin(trial, self._identity(trial))
             if original is not None and original is not trial:
                 if original.ended:
@@ -224,6 +232,14 @@ class Chronicle:
     # ---- the same, live and on reading
 
     def _start_first(self) -> Trial:
+        if self.again:
+            first = self.ledger.trials[self.again.popleft()]
+            trial = Trial(
+                len(self.ledger.trials), dict(first.params), first.generation, label=f"repeats {first.number}",
+                x=first.x, limit=first.limit, repeats=first.number,
+            )  # fmt: skip
+            self.ledger.add(trial)
+            return trial
         params, label = self.initial.popleft()
         trial = Trial(len(self.ledger.trials), params, label=label)
         self.ledger.add(trial)
@@ -311,6 +327,8 @@ class Chronicle:
         elif kind == "initial":
             label, configs = (INITIAL, data) if isinstance(data, list) else (data["label"], data["params"])
             self.initial.extend((config, label) for config in configs)
+        elif kind == "again":
+            self.again.extend(data)
         elif kind == "ask":
             self._apply_ask(data, rows)
         elif kind == "tell":
@@ -319,8 +337,9 @@ class Chronicle:
             self.stopped = data
         elif kind == "start":
             self.stopped = {}  # somebody went on
-            trial = self._start_first() if self.initial else self._start(self.conversation.queue[0])
-            if trial.heir < 0:
+            given = self.initial or self.again
+            trial = self._start_first() if given else self._start(self.conversation.queue[0])
+            if trial.heir < 0 and trial.repeats < 0:
                 self.ledger.remember(trial, self._identity(trial))
             self.ledger.move(trial, Status.RUNNING)
         elif kind == "report":

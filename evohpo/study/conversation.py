@@ -102,6 +102,16 @@ class Conversation:
             self._keys[trial.number] = proposal.key
 
     @property
+    def steady(self) -> bool:
+        """Whether the optimizer has proposed although results were out."""
+        return self._steady
+
+    @property
+    def generation_size(self) -> int:
+        """How many trials count as one generation, where the optimizer does not say."""
+        return self._size
+
+    @property
     def levelled(self) -> bool:
         """Whether the optimizer wants to know of every rung."""
         return self.resolved is not None and self.resolved.traits.fidelity

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evohpo.analysis.plots import Plots
     from evohpo.study.journal import Moment
     from evohpo.study.ledger import Ledger
+    from evohpo.study.repeats import Estimate
     from evohpo.study.study import Study
     from evohpo.trials.goals import Goals
     from evohpo.trials.trial import Trial
@@ -54,6 +55,28 @@ class Learned:
             why = f"; trial {failed.number} failed: {failed.error}" if failed is not None else ""
             raise UsageError(f"no trial has a result yet{why}")
         return self.ledger.best
+
+    def estimate(self, trial: Trial | int | None = None, metric: str | None = None) -> Estimate:
+        """Return what an objective of a configuration is, by all trials that measured it: `mean`, `low`, `high`, `count`.
+
+        The interval holds the mean with 95 %; its bounds are NaN while nothing was measured twice (see `repeats=` of `tune`).
+
+        Args:
+            trial: one of the configuration's trials, or its number; None for the best.
+            metric: an objective; None for the first.
+
+        Raises:
+            UsageError: there is no such trial or objective, or no result.
+        """
+        found = self.best if trial is None else self.trials[trial] if isinstance(trial, int) else trial
+        first = self.trials[found.repeats] if found.repeats >= 0 else found
+        names = self.goals.metrics
+        if metric is not None and metric not in names:
+            raise UnknownName("objective", metric, names)
+        if first.fitness is None:
+            raise UsageError(f"trial {first.number} has no result: {first.error or first.status}")
+        k = 0 if metric is None else names.index(metric)
+        return self.ledger.repeats.estimate(first, -1.0 if self.goals.objectives[k].maximize else 1.0, k)
 
     def front(self) -> list[Trial]:
         """Return the feasible trials that no other one dominates; with one objective, the best alone."""

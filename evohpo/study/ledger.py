@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evohpo.study.repeats import CAUTION, Repeats
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
@@ -26,13 +27,16 @@ class Ledger:
         best: the best trial of a single objective: feasible before infeasible, then by fitness, then the earlier number.
         succeeded: trials that ended with a result.
         attached: trials that the user brought with their results.
+        repeats: what was measured again; the best one is then the best within a standard error of its mean.
+        repeated: trials that measure a configuration again.
+        repeating: how many of these have not ended.
         reused_in_a_row: how many of the last trials in a row only repeated earlier ones.
         fresh: trials that ended since somebody last emptied this list (the loop does, for its stop rules).
         history: by completed generation, the best feasible fitness up to its end (None where there is none yet). With
             several objectives, minus the generation of the front's newest member: it falls when the front moves.
     """
 
-    def __init__(self, single: bool) -> None:
+    def __init__(self, single: bool, repeats: bool = False) -> None:
         self.trials: list[Trial] = []
         self.counts: dict[Status, int] = dict.fromkeys(Status, 0)
         self.steps = 0
@@ -43,7 +47,9 @@ class Ledger:
         self.fresh: list[Trial] = []
         self.reused_in_a_row = 0
         self.history: list[float | None] = []
-        self._single = single
+        self.repeats = Repeats()
+        self.repeated = self.repeating = 0
+        self.single, self._repeats = single, repeats
         self._by_key: dict[Any, int] = {}
         self._twins: dict[int, list[Trial]] = {}
         self.parked = 0  # duplicates that wait for the end of the trial they repeat
@@ -55,6 +61,9 @@ class Ledger:
         """Take in a trial that was just handed out; its number is the next one."""
         self.trials.append(trial)
         self.counts[trial.status] += 1
+        if trial.repeats >= 0:
+            self.repeated += 1
+            self.repeating += 1
 
     def move(self, trial: Trial, status: Status) -> None:
         """Change the status of a trial that has not ended."""
@@ -71,12 +80,24 @@ class Ledger:
         self.fresh.append(trial)
         cost = trial.metrics.get("cost", 0.0)
         self.cost += cost if isinstance(cost, int | float) and not reused else 0.0
-        if self._single and trial.fitness is not None and (self.best is None or _rank(trial) < _rank(self.best)):
+        if self._repeats:
+            self._weigh(trial)
+        elif self.single and trial.fitness is not None and (self.best is None or _rank(trial) < _rank(self.best)):
             self.best = trial
         self._count(trial)
         twins = self._twins.pop(trial.number, [])
         self.parked -= len(twins)
         return twins
+
+    def _weigh(self, trial: Trial) -> None:
+        """Take in an end where configurations are measured again."""
+        if trial.repeats >= 0:
+            self.repeating -= 1
+            self.repeats.add(self.trials[trial.repeats], trial)
+        elif self.single and trial.fitness is not None and not trial.job.startswith("reused "):
+            self.repeats.add_first(trial)
+        if self.single:
+            self.best = next(iter(self.repeats.ranking(self.trials, CAUTION)), None)
 
     # ---- duplicates
 
@@ -117,7 +138,7 @@ class Ledger:
         return self._ended[generation] / size if size else 0.0
 
     def _count(self, trial: Trial) -> None:
-        if trial.feasible and not self._single and not trial.job.startswith("reused "):  # a repeat adds nothing
+        if trial.feasible and not self.single and trial.repeats < 0 and not trial.job.startswith("reused "):
             self._results.append(trial)
         if not trial.asked:
             return
@@ -126,13 +147,15 @@ class Ledger:
             self.history.append(self._progress())
 
     def _progress(self) -> float | None:
-        if self._single:
+        if self.single:
             best = self.best
             return best.fitness[0] if best is not None and best.feasible and best.fitness is not None else None
         if not self._results:
             return None
-        self._results = self.front  # what is dominated stays so: the cost doesn't grow with the study
-        return -float(max(t.generation for t in self._results))
+        front = self.front
+        if not self._repeats:
+            self._results = front  # what is dominated stays so: the cost doesn't grow with the study
+        return -float(max(t.generation for t in front))
 
     @property
     def front(self) -> list[Trial]:
@@ -141,7 +164,7 @@ class Ledger:
 
         if not self._results:
             return []
-        mask = pareto.front(np.array([t.fitness for t in self._results]))
+        mask = pareto.front(np.array([self.repeats.mean(t) if self._repeats else t.fitness for t in self._results]))
         return sorted((t for t, keep in zip(self._results, mask, strict=True) if keep), key=lambda t: t.number)
 
     @property

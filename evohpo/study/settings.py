@@ -30,6 +30,7 @@ class Settings:
         population: the population asked for, or None.
         duplicates: "reuse" or "evaluate".
         lookahead: how far proposals run ahead of results, or None.
+        repeats: how often the best configurations are measured, "auto", or None.
         pruner: its name and what it was made with, or None.
         name: a name for people.
         owner: whose study it is.
@@ -51,6 +52,7 @@ class Settings:
     description: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: secrets.token_hex(3))
+    repeats: int | str | None = None
 
     def to_header(self) -> dict[str, Any]:
         """Return the settings as JSON values, with the versions of all that could change a proposal."""
@@ -62,6 +64,7 @@ class Settings:
             "population": self.population,
             "duplicates": self.duplicates,
             "lookahead": self.lookahead,
+            "repeats": self.repeats,
             "pruner": self.pruner,
             "name": self.name,
             "owner": self.owner,
@@ -93,6 +96,7 @@ class Settings:
             "population",
             "duplicates",
             "lookahead",
+            "repeats",
             "pruner",
             *(["seed"] if seed_given else []),
         )

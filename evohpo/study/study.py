@@ -22,6 +22,7 @@ from evohpo.study.journal import Journal
 from evohpo.study.late import Late
 from evohpo.study.learned import Learned
 from evohpo.study.paused import Paused
+from evohpo.study.repeating import Repeating, check_repeats
 from evohpo.study.seeds import Seeds, draw
 from evohpo.study.settings import Settings, check, describe
 from evohpo.trials.goals import Goals
@@ -49,6 +50,7 @@ class Study(Learned, Closing):
         initial: configurations to try first; partial ones are completed.
         duplicates: "reuse" gives a repeated configuration the earlier result, "evaluate" measures it again.
         lookahead: trial k is proposed when all trials up to k - lookahead have ended and been told in order.
+        repeats: how often the best configurations are measured, or "auto"; see `evohpo.tune`.
         seed: root of all randomness; drawn and recorded where not given.
         store: path of the file that makes the study durable; an existing study there goes on.
         name: a name for people.
@@ -73,20 +75,21 @@ class Study(Learned, Closing):
         self, space: Space | Mapping[str, Any], *, maximize: str | Iterable[str] | None = None,
         minimize: str | Iterable[str] | None = None, constraints: Iterable[str] = (), optimizer: Any = "auto",
         pruner: Any = None, population: int | None = None, initial: Iterable[Mapping[str, Any]] = (),
-        duplicates: str = "reuse", lookahead: int | None = None, seed: int | None = None,
+        duplicates: str = "reuse", lookahead: int | None = None, repeats: int | str | None = None, seed: int | None = None,
         store: str | Path | None = None, name: str | None = None, owner: str | None = None,
         description: str | None = None, notes: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         space = space if isinstance(space, Space) else Space(space)
         goals = Goals.of(maximize, minimize, constraints)
         check(duplicates, population, lookahead, seed)
+        check_repeats(repeats)
         pruner = resolve_pruner(pruner)
         resolved = resolve(optimizer, n_objectives=len(goals.objectives))
         first = [space.complete(dict(config)) for config in ([initial] if isinstance(initial, Mapping) else initial)]
         settings = Settings(
             space, goals, describe(resolved), draw() if seed is None else int(seed), population, duplicates, lookahead,
             describe_pruner(pruner),
-            name or (Path(store).stem if store else "study"), owner or "", description or "", notes or {},
+            name or (Path(store).stem if store else "study"), owner or "", description or "", notes or {}, repeats=repeats,
         )  # fmt: skip
         if store is not None and journals.exists(store):
             journal = Journal(Path(store), write=True)
@@ -117,6 +120,7 @@ class Study(Learned, Closing):
         self._chronicle = Chronicle(settings, self.seeds, resolved, self.pruner, journal)
         self.ledger = self._chronicle.ledger
         self.paused, self.late = Paused(self._chronicle), Late(self._chronicle)
+        self._repeating = Repeating(self._chronicle, settings.repeats)
 
     @classmethod
     def opened(cls, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal) -> Self:
@@ -219,7 +223,9 @@ class Study(Learned, Closing):
             return None
         if self.ledger.parked >= (self.settings.population or GENERATION):
             return None  # more of the same would come: first let something end
-        if chronicle.initial:
+        if self._repeating.holds_up():
+            return None
+        if chronicle.again or chronicle.initial or self._repeating.decide():
             trial = chronicle.start_first()
         else:
             proposal = chronicle.conversation.peek(n)

@@ -52,6 +52,7 @@ class Trial:
         asked: True if the optimizer proposed it, False if the user gave it.
         limit: the step at which the optimizer wants it ended; 0 for none.
         heir: number of the trial whose folder and steps it goes on from; -1 for none.
+        repeats: number of the trial whose configuration it measures again; -1 for none.
         resumed: how it last went on after a pause or a restart: "suspended" (it had stayed in its worker's memory),
             "checkpoint" (it read `ctx.step` and went on from its folder), "re-run" (its earlier steps were run again); "".
     """
@@ -78,6 +79,7 @@ class Trial:
     asked: bool = False
     limit: int = 0
     heir: int = -1
+    repeats: int = -1
     resumed: str = ""
 
     @property
