@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REFERENCE = "Hansen (2016); Hamano et al. (2022)"
+TRIES = 8  # draws of which the first one within bounds is a sample: as many each time, so that the stream stays in step
 LEAST = 4  # samples an update needs to tell good directions from bad ones
 # Largest standard deviation, as a share of a gene's range, at which a run has converged. Much below it, differences in
 # fitness drown in rounding, machines rank differently, and a replay elsewhere would leave its record.
@@ -32,13 +33,14 @@ FLAT = 1e-6
 @optimizer("es", constraints=True, encoding=OneHot(), told="results", reference=REFERENCE)
 @optimizer("cmaes", constraints=True, encoding=OneHot(), told="results", reference=REFERENCE)
 def cmaes(
-    problem: Problem, rng: np.random.Generator, *, population: int | None = None, sigma: float = 0.3
+    problem: Problem, rng: np.random.Generator, *, population: int | None = None, sigma: float = 0.2
 ) -> Generator[Population, Results, None]:
     """Sample a normal distribution and move it, shape and all, towards what ranks best.
 
-    Continuous genes that leave [0, 1] are reflected, and the model learns from the reflected point (the repair of
-    Hansen's section B.5). Discrete genes keep a margin of probability in their neighbouring bins, so that they do not
-    freeze. A run that has converged or stagnates starts anew from a random place with twice the population.
+    A sample of which a continuous gene leaves [0, 1] is drawn anew; one that finds no way in is reflected, and the model
+    learns from the reflected point (the repair of Hansen's section B.5). Discrete genes keep a margin of probability in
+    their neighbouring bins, so that they do not freeze. A run that has converged or stagnates starts anew from a random
+    place with twice the population.
 
     Args:
         problem: the task.
@@ -121,8 +123,10 @@ class _Model:
 
     def sample(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return steps `Y` `(samples, dim)` for the update, and the chromosomes to evaluate (eqs. 38 to 40)."""
-        Y = rng.standard_normal((self.samples, self.n)) @ self.root
+        Z = rng.standard_normal((TRIES, self.samples, self.n)) @ self.root
         discrete = self.k > 0
+        outside = np.abs(self.mean + self.sigma * self.stretch * Z - 0.5) > 0.5
+        Y = Z[(outside & ~discrete).any(2).argmin(0), np.arange(self.samples)]
         V = self.mean + self.sigma * self.stretch * Y
         X = np.where(discrete, np.clip(V, 0.0, 1.0), reflect(V))
         # Only what was reflected is computed back: X - mean loses digits when sigma is small, and replay needs them.

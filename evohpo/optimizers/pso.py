@@ -1,7 +1,7 @@
-"""Particle swarm optimization with constriction coefficients.
+"""Particle swarm optimization, with coefficients that converge fast.
 
-Reference: Kennedy, Eberhart (1995), Particle swarm optimization; Clerc, Kennedy (2002), The particle swarm: explosion,
-stability, and convergence; Bratton, Kennedy (2007), Defining a standard for particle swarm optimization.
+Reference: Kennedy, Eberhart (1995), Particle swarm optimization; Trelea (2003), The particle swarm optimization algorithm:
+convergence analysis and parameter selection; Bratton, Kennedy (2007), Defining a standard for particle swarm optimization.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 
-@optimizer("pso", constraints=True, told="results", reference="Kennedy, Eberhart (1995); Clerc, Kennedy (2002)")
+@optimizer("pso", constraints=True, told="results", reference="Kennedy, Eberhart (1995); Trelea (2003)")
 def pso(
     problem: Problem,
     rng: np.random.Generator,
@@ -28,9 +28,9 @@ def pso(
     population: int = 20,
     topology: Literal["global", "ring"] = "global",
     neighborhood_size: int = 3,
-    inertia: float = 0.7298,
-    cognitive: float = 1.49618,
-    social: float = 1.49618,
+    inertia: float = 0.6,
+    cognitive: float = 1.7,
+    social: float = 1.7,
     max_velocity: float = 0.2,
 ) -> Generator[Population, Results, None]:
     """Every particle is drawn to the best place it has seen and to the best one its neighbours have seen.
@@ -45,9 +45,10 @@ def pso(
         population: particles, 1 or more.
         topology: who is a neighbour: everyone ("global", converges fast), or those next to a particle ("ring").
         neighborhood_size: how many particles, itself included, a neighbourhood of the ring has.
-        inertia: share of the velocity that is kept; the default is the constriction coefficient chi.
-        cognitive: greatest pull to the particle's own best place; the default is chi * 2.05.
-        social: greatest pull to the neighbourhood's best place; the default is chi * 2.05.
+        inertia: share of the velocity that is kept; with 0.7298 and pulls of 1.49618, the constriction of Clerc and
+            Kennedy (2002), swarms converge more slowly than with Trelea's values.
+        cognitive: greatest pull to the particle's own best place.
+        social: greatest pull to the neighbourhood's best place.
         max_velocity: greatest step a gene makes in one generation, as a share of its range.
 
     Raises:
@@ -70,7 +71,7 @@ def pso(
         lead = _leaders(order(best), size)
         leader = best.X[lead]
         pull = cognitive * rng.random((n, dim)) * (best.X - X) + social * rng.random((n, dim)) * (leader - X)
-        V = np.clip(inertia * V + pull, -max_velocity, max_velocity)  # chi is multiplied in
+        V = np.clip(inertia * V + pull, -max_velocity, max_velocity)
         moved = X + V
         V = np.where((moved < 0.0) | (moved > 1.0), -V, V)
         moved = reflect(moved)
