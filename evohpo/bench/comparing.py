@@ -73,7 +73,8 @@ def compare(
         said = dict.fromkeys(w for (_, of, _), run in runs.items() if of == label for w in run.warnings)
         for text in said:
             warnings.warn(f"{label}: {text}", EvohpoWarning, stacklevel=2)
-    return Comparison(problems, list(named), numbers, trials, runs)
+    shared = grid.initial if isinstance(grid.initial, int) else len(grid.initial)
+    return Comparison(problems, list(named), numbers, trials, runs, shared)
 
 
 def problems_of(given: Problem | str | Iterable[Problem | str]) -> list[Problem]:

@@ -37,6 +37,7 @@ class Comparison:
         seeds: one run of each optimizer on each problem.
         trials: the budget of a run.
         runs: by place of the problem, label and seed.
+        initial: how many trials of each run were the same for all optimizers.
 
     Example:
         >>> import evohpo as eh
@@ -50,6 +51,7 @@ class Comparison:
     seeds: Sequence[int]
     trials: int
     runs: Mapping[tuple[int, str, int], Run] = field(repr=False)
+    initial: int = 0
 
     # ---- numbers
 

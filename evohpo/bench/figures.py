@@ -71,7 +71,9 @@ class Figures:
                 "legendgroup": label,
             }
             made.add_trace(go.Scatter(x=at + 1, y=lows[i][at], **band))
-            made.add_trace(go.Scatter(x=at + 1, y=highs[i][at], fill="tonexty", fillcolor=_shade(colour), **band))
+            made.add_trace(
+                go.Scatter(x=at + 1, y=highs[i][at], fill="tonexty", fillcolor=_shade(colour, len(order)), **band)
+            )
         for i, label in enumerate(order):
             colour, dash = _look(i)
             made.add_trace(
@@ -211,9 +213,10 @@ def _look(i: int) -> tuple[str, str]:
     return palette.SERIES[i % n], DASHES[i // n % len(DASHES)]
 
 
-def _shade(colour: str) -> str:
+def _shade(colour: str, many: int) -> str:
+    """Return a colour so pale that many bands over each other can still be told apart."""
     red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.14)"
+    return f"rgba({red},{green},{blue},{min(0.14, 0.5 / many):.3f})"
 
 
 def _jitter(n: int) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import warnings
 import zlib
@@ -95,7 +96,7 @@ class Grid:
         problem = self.problems[at]
         goals: dict[str, Any] = dict(problem.goals.to_dict())
         study = Study(
-            problem.space, **goals, optimizer=made(self.optimizers[label], seed), pruner=self.pruner,
+            problem.space, **goals, optimizer=made(self.optimizers[label], seed), pruner=copy.deepcopy(self.pruner),
             population=self.population, initial=self.first(problem, seed), seed=seed, store=self.path(at, label, seed),
             name=f"{label} on {problem.name}, seed {seed}",
         )  # fmt: skip

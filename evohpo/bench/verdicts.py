@@ -12,6 +12,8 @@ from evohpo.bench import statistics
 if TYPE_CHECKING:
     from evohpo.bench.comparison import Comparison
 
+FIRST = 5  # results that tell whether two runs begin alike
+
 
 def verdict(comparison: Comparison, at: int | None, level: float) -> str:
     """See `Comparison.verdict`."""
@@ -20,6 +22,7 @@ def verdict(comparison: Comparison, at: int | None, level: float) -> str:
     order = list(comparison.ranks(at)["optimizer"])
     lines = [_two(comparison, pairs[0])] if len(order) == 2 else _many(comparison, pairs, order)
     lines += _too_few(comparison, pairs, level)
+    lines += _repeats(comparison)
     lines += _errors(comparison)
     lines.append(_basis(comparison, frame.attrs, at, level, len(pairs)))
     return "\n".join(lines)
@@ -86,6 +89,27 @@ def _too_few(comparison: Comparison, pairs: list[dict[Any, Any]], level: float) 
         return []
     what = f"{count} pair{'' if count == 1 else 's'} of runs are too few to show a difference"
     return [f"{what} between {len(comparison.labels)} optimizers: it takes {needed}, so more seeds or problems."]
+
+
+def _repeats(comparison: Comparison) -> list[str]:
+    """Say which optimizers begin the same with every seed, so that their runs are one piece of evidence and not many."""
+    same = [label for label in comparison.labels if len(comparison.seeds) > 1 and _begins_alike(comparison, label)]
+    advice = "whose runs then count for more than they tell; a live object is given as a function of seed that makes it"
+    return [f"{_listed(same)} begin{'s' if len(same) == 1 else ''} the same with every seed, {advice}."] if same else []
+
+
+def _begins_alike(comparison: Comparison, label: str) -> bool:
+    """Return whether the first results after the shared ones are equal for all seeds, on any problem."""
+    for at in range(len(comparison.problems)):
+        runs = [comparison.runs[at, label, seed].F[comparison.initial :][:FIRST] for seed in comparison.seeds]
+        first = runs[0]
+        if (
+            len(first) == FIRST
+            and len(np.unique(first[:, 0])) >= FIRST - 1
+            and all(np.array_equal(first, r) for r in runs)
+        ):
+            return True
+    return False
 
 
 def _errors(comparison: Comparison) -> list[str]:

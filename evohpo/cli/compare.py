@@ -86,9 +86,14 @@ def compare(**given: Any) -> None:
         optimizers = _optimizers(given["optimizers"])
         pruner = make_pruner(given["pruner"], loading.options(given["pruner_option"])) if given["pruner"] else None
         same = ("trials", "seeds", "workers", "population", "initial", "store")
-        comparison = run(
-            problems, optimizers, pruner=pruner, progress=not given["quiet"], **{name: given[name] for name in same}
-        )
+        try:
+            comparison = run(
+                problems, optimizers, pruner=pruner, progress=not given["quiet"], **{name: given[name] for name in same}
+            )
+        except KeyboardInterrupt:
+            if given["store"] is not None:
+                click.echo("evohpo: the same command goes on where this one was", err=True)
+            raise
     click.echo(_table(comparison))
     for line in comparison.verdict().splitlines():
         click.echo(fill(line, WIDE, break_on_hyphens=False))
@@ -151,8 +156,9 @@ def _table(comparison: Comparison) -> str:
     headings |= {"regret": "regret"} | (
         {"regret_low": "from", "regret_high": "to"} if several else {"median": "median"}
     )
-    headings |= {"cpu": "CPU ms", "failed": "failed"}
+    headings |= {"failed": "failed"} if frame["failed"].any() else {}
     headings |= {"without": "no result"} if frame["without"].any() else {}
+    headings |= {"cpu": "CPU ms"}
     columns = {h: [_cell(name, v) for v in frame[name]] for name, h in headings.items()}
     if several:
         ranks = comparison.ranks().set_index("optimizer").loc[frame["optimizer"]]

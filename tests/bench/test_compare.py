@@ -126,6 +126,17 @@ def test_a_function_of_seed_makes_another_object_for_each():
     assert curves(comparison).loc["bowl", label].groupby("seed")["best"].first().nunique() == 3
 
 
+def test_an_optimizer_that_does_the_same_for_every_seed_is_told_of():
+    def stubborn(problem, rng):
+        yield from walk(problem, np.random.default_rng(7))
+
+    for shared in (0, 2):
+        comparison = compare(optimizers=[stubborn, "random"], initial=shared)
+        assert "stubborn begins the same with every seed" in comparison.verdict()
+        assert "random begins" not in comparison.verdict()
+    assert "the same with every seed" not in compare().verdict()
+
+
 def test_the_same_optimizer_twice_gets_two_labels():
     assert list(compare(optimizers=["de", eh.use("de", weight=0.9), "de", walk]).labels) == [
         "de",
@@ -267,6 +278,19 @@ def test_a_pruner_saves_steps():
     steps = [c.curves().groupby(["optimizer", "seed"])["steps"].last() for c in (full, pruned)]
     assert (steps[0] == 180).all()
     assert (steps[1] < 150).all()
+
+
+def test_a_pruner_with_a_memory_starts_anew_for_each_run():
+    class Impatient:
+        def __init__(self):
+            self.seen = 0
+
+        def report(self, trial, step, value):
+            self.seen += 1
+            return eh.Decision.STOP if self.seen > 40 else eh.Decision.CONTINUE
+
+    steps = compare(stepwise, pruner=Impatient()).curves().groupby(["optimizer", "seed"])["steps"].last()
+    assert steps.nunique() == 1
 
 
 def test_recorded_and_batched_objectives_can_be_compared():
