@@ -38,8 +38,8 @@ def tune(
     workers: int = 1, gpus: Gpus = None, evaluator: Evaluator | None = None, quorum: float | None = None,
     stop: Rule | None = None, timeout: float | None = None,
     initial: Iterable[Mapping[str, Any]] = (), duplicates: str = "reuse", lookahead: int | None = None,
-    repeats: int | str | None = None, seed: int | None = None, store: str | Path | None = None, name: str | None = None,
-    owner: str | None = None, description: str | None = None,
+    repeats: int | str | None = None, prior: Iterable[Study | str | Path] = (), seed: int | None = None,
+    store: str | Path | None = None, name: str | None = None, owner: str | None = None, description: str | None = None,
     callbacks: Iterable[AnyCallback] = (), progress: bool = True,
 ) -> Study:  # fmt: skip
     """Search `space` for the best configurations of `objective`.
@@ -70,6 +70,8 @@ def tune(
         lookahead: makes an optimizer that never waits independent of timing and workers, see `Study`.
         repeats: for results with noise: how often the best configurations are measured, in trials of their own; "auto" for as
             often as their order is uncertain. `study.best` is then chosen by the mean, `study.estimate()` gives an interval.
+        prior: earlier studies of related tasks, or the paths of stored ones: a few configurations that did well there are tried
+            first, and an optimizer that models may learn from all of them. Their spaces may differ.
         seed: the root of all randomness; drawn, recorded and shown where not given.
         store: path of a file that makes the study durable; the same call with the same path goes on.
         name: a name for people.
@@ -98,8 +100,8 @@ def tune(
     callbacks = checked(callbacks)
     study = Study(
         space, maximize=maximize, minimize=minimize, constraints=constraints, optimizer=optimizer, pruner=pruner,
-        population=population, initial=initial, duplicates=duplicates, lookahead=lookahead, repeats=repeats, seed=seed,
-        store=store, name=name, owner=owner, description=description,
+        population=population, initial=initial, duplicates=duplicates, lookahead=lookahead, repeats=repeats, prior=prior,
+        seed=seed, store=store, name=name, owner=owner, description=description,
     )  # fmt: skip
     return run(
         study, objective, trials=trials, generations=generations, workers=workers, gpus=gpus, evaluator=evaluator,

@@ -143,6 +143,8 @@ class Problem:
         seed: the study's seed.
         space: the space, for algorithms with an interest in it.
         encoding: the bound encoding: `encoding.decode(X)`, `encoding.encode(configs)`.
+        prior: what earlier studies of related tasks found, a pair a study: chromosomes `(n, dim)` and scores `(n,)` in [0, 1),
+            the share of that study's results that were better.
         known: results told that this optimizer never proposed (baselines, warm starts); it grows as they come.
     """
 
@@ -157,6 +159,7 @@ class Problem:
     seed: int = 0
     space: Space | None = None
     encoding: Any = None
+    prior: Sequence[tuple[Array, Array]] = ()
     known: Results = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,11 +15,14 @@ from evohpo.pruners import Decision
 from evohpo.study.conversation import Conversation, Proposal
 from evohpo.study.journal import Moment
 from evohpo.study.ledger import Ledger
+from evohpo.study.prior import Lesson
 from evohpo.study.untold import END
 from evohpo.trials.goals import BASELINE
 from evohpo.trials.trial import Status, Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evohpo.optimizers.registry import Resolved
     from evohpo.pruners import Pruner
     from evohpo.study.journal import Journal, Record
@@ -75,6 +78,13 @@ class Chronicle:
         self.stopped = reason
         plain = json.loads(json.dumps(reason, default=str))  # a user's rule may say anything
         self.write("stop", None, plain)
+
+    def learn(self, lessons: Sequence[Lesson]) -> None:
+        """Let the optimizer know what earlier studies found."""
+        if lessons:
+            self.conversation.lessons = list(lessons)
+            data = [{"params": lesson.params, "scores": lesson.scores.tolist()} for lesson in lessons]
+            self.write("prior", None, data)
 
     def try_first(self, configs: list[dict[str, Any]], label: str = INITIAL) -> None:
         """Put configurations before everything the optimizer will propose."""
@@ -327,6 +337,8 @@ class Chronicle:
         elif kind == "initial":
             label, configs = (INITIAL, data) if isinstance(data, list) else (data["label"], data["params"])
             self.initial.extend((config, label) for config in configs)
+        elif kind == "prior":
+            self.conversation.lessons = [Lesson(one["params"], np.array(one["scores"])) for one in data]
         elif kind == "again":
             self.again.extend(data)
         elif kind == "ask":

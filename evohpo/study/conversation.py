@@ -20,6 +20,7 @@ from evohpo.trials.trial import Status
 if TYPE_CHECKING:
     from evohpo.optimizers.registry import Resolved
     from evohpo.study.ledger import Ledger
+    from evohpo.study.prior import Lesson
     from evohpo.study.seeds import Seeds
     from evohpo.study.settings import Settings
     from evohpo.trials.trial import Trial
@@ -67,6 +68,7 @@ class Conversation:
         self.lookahead = settings.lookahead
         self.queue: deque[Proposal] = deque()
         self.done = False
+        self.lessons: list[Lesson] = []  # of earlier studies
         self.facts: dict[str, Any] = {}  # budget, workers, max_steps: what the optimizer is started with
         self._seeds, self._write = seeds, write
         encoding = (resolved.traits.encoding or Real()) if resolved is not None else None
@@ -364,6 +366,7 @@ class Conversation:
             seed=self.settings.seed,
             space=self.settings.space,
             encoding=codec,
+            prior=[(codec.encode(lesson.params), lesson.scores) for lesson in self.lessons],
             **self.facts,
         )
 

@@ -22,6 +22,7 @@ from evohpo.study.journal import Journal
 from evohpo.study.late import Late
 from evohpo.study.learned import Learned
 from evohpo.study.paused import Paused
+from evohpo.study.prior import first_of, lessons_of
 from evohpo.study.repeating import Repeating, check_repeats
 from evohpo.study.seeds import Seeds, draw
 from evohpo.study.settings import Settings, check, describe
@@ -51,6 +52,7 @@ class Study(Learned, Closing):
         duplicates: "reuse" gives a repeated configuration the earlier result, "evaluate" measures it again.
         lookahead: trial k is proposed when all trials up to k - lookahead have ended and been told in order.
         repeats: how often the best configurations are measured, or "auto"; see `evohpo.tune`.
+        prior: earlier studies of related tasks, or the paths of stored ones; see `evohpo.tune`.
         seed: root of all randomness; drawn and recorded where not given.
         store: path of the file that makes the study durable; an existing study there goes on.
         name: a name for people.
@@ -75,9 +77,10 @@ class Study(Learned, Closing):
         self, space: Space | Mapping[str, Any], *, maximize: str | Iterable[str] | None = None,
         minimize: str | Iterable[str] | None = None, constraints: Iterable[str] = (), optimizer: Any = "auto",
         pruner: Any = None, population: int | None = None, initial: Iterable[Mapping[str, Any]] = (),
-        duplicates: str = "reuse", lookahead: int | None = None, repeats: int | str | None = None, seed: int | None = None,
-        store: str | Path | None = None, name: str | None = None, owner: str | None = None,
-        description: str | None = None, notes: Mapping[str, Any] | None = None,
+        duplicates: str = "reuse", lookahead: int | None = None, repeats: int | str | None = None,
+        prior: Iterable[Study | str | Path] = (), seed: int | None = None, store: str | Path | None = None,
+        name: str | None = None, owner: str | None = None, description: str | None = None,
+        notes: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         space = space if isinstance(space, Space) else Space(space)
         goals = Goals.of(maximize, minimize, constraints)
@@ -105,7 +108,16 @@ class Study(Learned, Closing):
             settings, resolved, pruner, Journal.create(store, settings.to_header()) if store is not None else None
         )
         self._chronicle.try_first(first)
+        self._learn(prior)
         self.commit()
+
+    def _learn(self, prior: Iterable[Study | str | Path]) -> None:
+        """Begin with what did well in earlier studies; the baseline of constraints is no configuration of theirs."""
+        lessons = lessons_of(prior, self.space, self.goals)
+        if lessons and self.goals.relative and not self._chronicle.initial:
+            self._chronicle.has_baseline()
+        self._chronicle.learn(lessons)
+        self._chronicle.try_first(first_of(lessons, self.space), "prior")
 
     def _open(self, settings: Settings, resolved: Resolved | None, pruner: Any, journal: Journal | None) -> None:
         self.settings, self.space, self.goals = settings, settings.space, settings.goals
