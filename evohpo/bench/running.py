@@ -110,9 +110,9 @@ class Grid:
             except OptimizerError as raised:
                 error = str(raised)
             cpu = process_time() - began - spent.cpu
+            if "interrupted" in study.stopped:
+                raise KeyboardInterrupt
         study.close()
-        if "interrupted" in study.stopped:
-            raise KeyboardInterrupt
         if "failing" in study.stopped:
             error = f"the first {study.stopped['failing']} trials all failed: {study.trials[0].error}"
         messages = tuple(dict.fromkeys(str(w.message) for w in caught))

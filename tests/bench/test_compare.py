@@ -202,6 +202,23 @@ def test_a_killed_comparison_goes_on_where_it_was(tmp_path):
     pd.testing.assert_frame_equal(compare(**arguments, store=folder).curves(), compare(**arguments).curves())
 
 
+def test_an_interrupted_comparison_goes_on(tmp_path):
+    called = []
+
+    def bowl_until_interrupted(params):
+        called.append(1)
+        if len(called) == 50:
+            raise KeyboardInterrupt
+        return bowl(params)
+
+    bowl_until_interrupted.__name__ = "bowl"
+    with pytest.raises(KeyboardInterrupt):
+        compare(bowl_until_interrupted, store=tmp_path)
+    assert len(called) == 50
+    pd.testing.assert_frame_equal(compare(bowl_until_interrupted, store=tmp_path).curves(), compare().curves())
+    assert len(called) == 121  # the one that was interrupted runs again
+
+
 def test_a_folder_with_other_studies_is_refused(tmp_path):
     compare(store=tmp_path)
     with pytest.raises(UsageError, match="holds another study"):
