@@ -66,7 +66,7 @@ class TPE:
         gamma: float = 0.1,
         prior_weight: float = 1.0,
         candidates: int = 64,
-        startup: int = 8,
+        startup: int = 6,
     ) -> None:
         from scipy.stats import qmc
 
