@@ -1,0 +1,52 @@
+"""Are the defaults of our optimizers well chosen? Their options are searched on some landscapes and judged on others.
+
+Prints, for each optimizer, the best options found and whether they are better than the defaults on problems that the search did
+not see; a setting is worth shipping only where they are.
+
+    python scripts/tune_options.py [--optimizers ga,de,pso,cmaes] [--settings 60] [--budget 100] [--seeds 3] [--workers 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import evohpo as eh
+
+TUNED_ON = [
+    "sphere/5", "ellipsoid/5", "rosenbrock/5", "rastrigin/5", "step/5", "schaffer/5", "mixed-sphere/10", "mixed-rastrigin/10",
+    "noisy-ackley/5", "conditional-sphere/3",
+]  # fmt: skip
+JUDGED_ON = [
+    "sphere/8/2", "discus/5", "sharp-ridge/5", "ackley/5", "griewank/5", "gallagher/5", "mixed-ellipsoid/10",
+    "mixed-schaffer/10", "noisy-sphere/5/2", "conditional-rastrigin/3",
+]  # fmt: skip
+FRONTS_TUNED_ON, FRONTS_JUDGED_ON = ["zdt1", "zdt4", "tnk"], ["zdt2", "zdt3", "zdt6", "dtlz2"]
+
+
+def main() -> None:
+    """Print a paragraph an optimizer, as soon as it is there."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--optimizers", default="ga,de,pso,cmaes")
+    parser.add_argument("--settings", type=int, default=60, help="settings tried")
+    parser.add_argument("--budget", type=int, default=100, help="trials of a run")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--search", default="ga", help="what searches the options")
+    parser.add_argument("--workers", type=int, default=1)
+    given = parser.parse_args()
+    for name in given.optimizers.split(","):
+        fronts = eh.available_optimizers()[name].objectives == "multi"
+        began = time.perf_counter()
+        tuned = eh.meta.tune(
+            name, FRONTS_TUNED_ON if fronts else TUNED_ON, trials=given.settings, budget=given.budget, seeds=given.seeds,
+            optimizer=given.search, held_out=FRONTS_JUDGED_ON if fronts else JUDGED_ON, workers=given.workers, seed=1,
+            progress=False,
+        )  # fmt: skip
+        print(
+            f"{name} ({time.perf_counter() - began:.0f} s)\n{tuned}\n{tuned.table().to_string(index=False)}\n",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
