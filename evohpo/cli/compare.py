@@ -12,7 +12,8 @@ import click
 
 from evohpo.cli import loading
 from evohpo.cli.output import check_out, fit, make_console, print_table, quiet_stdout
-from evohpo.cli.run import COUNT, import_plugins
+from evohpo.cli.run import import_plugins
+from evohpo.cli.working import COUNT
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:

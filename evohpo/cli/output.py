@@ -204,6 +204,8 @@ def _print_header(console: Console, study: Study) -> None:
         best = ledger.best
         facts["best"] = f"trial {best.number}: " + ", ".join(f"{k}={_cell(v)}" for k, v in best.metrics.items())
         facts["best"] += "" if best.feasible else " (infeasible: no trial meets the constraints)"
+        if (estimate := study.estimate(best)).trials > 1:
+            facts["measured"] = f"{study.goals.metrics[0]}={estimate}"
         facts["with"] = ", ".join(f"{k}={_cell(v)}" for k, v in best.params.items())
     elif len(study.goals.objectives) > 1:
         facts["front"] = f"{len(study.front())} trials"

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from evohpo.cli import loading
+from evohpo.cli import loading, working
 from evohpo.cli.group import FAILED, INTERRUPTED
 from evohpo.cli.output import FORMATS, check_out, deliver, quiet_stdout
+from evohpo.cli.working import COUNT, SECONDS, WORKING
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from evohpo.study import Stop, Study
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-COUNT, SECONDS = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
 NOTES = "command line"  # where the study's notes keep what `resume` needs
 TOP = 10  # trials shown after a run
 
@@ -41,6 +41,8 @@ DEFINING: list[Callable[[Any], Any]] = [
     click.option("--description", help="What it is about."),
     click.option("--initial", metavar="JSON", help="Configurations to try first, as JSON or a .json file."),
     click.option("--lookahead", type=COUNT, metavar="L", help="Make a steady-state optimizer independent of timing."),
+    click.option("--repeats", metavar="N", help='With noise: how often the best are measured, or "auto".'),
+    click.option("--prior", multiple=True, metavar="FILE", help="An earlier study of a related task to learn from."),
     click.option("--duplicates", type=click.Choice(["reuse", "evaluate"]), default="reuse", show_default=True),
 ]  # fmt: skip
 LASTING: list[Callable[[Any], Any]] = [
@@ -55,11 +57,7 @@ LASTING: list[Callable[[Any], Any]] = [
     click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it to a file instead."),
     click.option("--quiet", is_flag=True, help="No progress, and no table in the end."),
 ]  # fmt: skip
-WORKING: list[Callable[[Any], Any]] = [
-    click.option("--workers", type=COUNT, help="Trials that run at once, each in its own process. [default: 1]"),
-    click.option("--memory", metavar="SIZE", help="What a single trial may use, e.g. 2GB."),
-]
-KEPT = ("trials", "generations", "workers", "timeout", "trial_timeout", "memory", "stop_target", "stagnation", "plugin")
+KEPT = (*working.KEPT, "trials", "generations", "timeout", "trial_timeout", "stop_target", "stagnation", "plugin")
 
 
 def with_options(*groups: list[Callable[[Any], Any]]) -> Callable[[Function], Function]:
@@ -81,10 +79,12 @@ def with_options(*groups: list[Callable[[Any], Any]]) -> Callable[[Function], Fu
 def run(ctx: click.Context, /, **given: Any) -> None:
     """Search for the best hyperparameters of OBJECTIVE.
 
-    OBJECTIVE is a function of a dict, given as module:name or file.py:name.
+    OBJECTIVE is a function of a dict, given as module:name or file.py:name, or a script in any language, given as its command
+    line: it gets the hyperparameters as options, and prints the metrics.
 
     \b
     evohpo run train.py:train --space space.toml --maximize accuracy --optimizer ga --trials 100 --workers 4 --store study.db
+    evohpo run "python train.py" --space space.toml --maximize accuracy --metric "accuracy=acc: (\\S+)" --trials 100
     """  # noqa: D301 - click wants the character itself
     from evohpo.driver import check_run
     from evohpo.study import Study
@@ -93,11 +93,11 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     arguments = kept(given) | {"objective": _lasting(given["objective"])}
     with quiet_stdout():
         import_plugins(arguments)
-        objective = loading.load_objective(arguments["objective"])
+        objective = _objective(arguments["objective"])
     definition = defined(given, arguments)
     check_run(objective, arguments["workers"] or 1, arguments["trials"], arguments["generations"], arguments["timeout"])
     _check_budget(arguments, definition["optimizer"], len(given["maximize"]) + len(given["minimize"]))
-    evaluator = _evaluator(arguments)
+    evaluator = working.evaluator_of(arguments)
     _drive(ctx, Study(**definition), objective, arguments, evaluator, given)
 
 
@@ -138,7 +138,7 @@ def defined(given: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
     )
     return {name: given[name] for name in same} | {
         "space": space, "constraints": given["constraint"], "optimizer": optimizer, "pruner": pruner, "initial": initial,
-        "notes": {NOTES: arguments},
+        "notes": {NOTES: arguments}, "repeats": _repeats(given["repeats"]), "prior": given["prior"],
     }  # fmt: skip
 
 
@@ -169,9 +169,9 @@ def resume(ctx: click.Context, /, **given: Any) -> None:
         )
     with quiet_stdout():
         study = reopened(store, arguments)
-        objective = loading.load_objective(arguments["objective"])
+        objective = _objective(arguments["objective"])
     before = study.ledger.ended
-    _drive(ctx, study, objective, arguments, _evaluator(arguments), given)
+    _drive(ctx, study, objective, arguments, working.evaluator_of(arguments), given)
     if study.ledger.ended == before:
         click.echo("evohpo: its budget was spent already; give more, e.g. --trials or --generations", err=True)
 
@@ -207,7 +207,7 @@ def _drive(
     with quiet_stdout():
         study.run(
             objective, trials=arguments["trials"], generations=arguments["generations"],
-            workers=arguments["workers"] or 1, evaluator=evaluator, stop=stop_rule(arguments),
+            workers=arguments["workers"] or 1, evaluator=evaluator, quorum=arguments.get("quorum"), stop=stop_rule(arguments),
             timeout=arguments["timeout"], progress=not given["quiet"],
         )  # fmt: skip
     end(ctx, study, given, "resume")
@@ -243,18 +243,19 @@ def _check_budget(arguments: dict[str, Any], optimizer: Any, n_objectives: int) 
         raise UsageError("say how long: --trials, --generations, --timeout, --stop-target or --stagnation")
 
 
-def _evaluator(arguments: dict[str, Any]) -> Evaluator | None:
-    """Return processes where a trial has limits, else leave it to the number of workers."""
-    from evohpo.evaluators import Processes
+def _objective(target: str) -> Any:
+    """Return the function to call; None for a script."""
+    return None if working.is_command(target) else loading.load_objective(target)
 
-    memory, timeout = arguments["memory"], arguments["trial_timeout"]
-    if memory is None and timeout is None:
-        return None
-    return Processes(arguments["workers"] or 1, timeout=timeout, memory=loading.size(memory) if memory else None)
+
+def _repeats(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdecimal() else text
 
 
 def _lasting(target: str) -> str:
-    """Return `file.py:name` with the file's whole path, so that it is found from another folder; others as they are."""
+    """Return `file.py:name`, or a script, with the file's whole path, so that it is found from another folder."""
+    if Path(target).is_file():
+        return str(Path(target).resolve())
     home, colon, path = target.rpartition(":")
     return f"{Path(home).resolve()}:{path}" if colon and home.endswith(".py") else target
 

@@ -9,10 +9,8 @@ import click
 
 from evohpo.cli.output import check_out, quiet_stdout
 from evohpo.cli.run import (
-    COUNT,
     DEFINING,
     LASTING,
-    SECONDS,
     check_defined,
     defined,
     end,
@@ -23,6 +21,7 @@ from evohpo.cli.run import (
     stop_rule,
     with_options,
 )
+from evohpo.cli.working import COUNT, SECONDS
 from evohpo.errors import UsageError
 
 if TYPE_CHECKING:

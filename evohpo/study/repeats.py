@@ -28,6 +28,10 @@ class Estimate(NamedTuple):
     high: float
     trials: int
 
+    def __str__(self) -> str:
+        between = "" if math.isnan(self.low) else f", {self.low:.4g} to {self.high:.4g} with 95 %"
+        return f"{self.mean:.6g} (mean of {self.trials}{between})"
+
 
 class Repeats:
     """All configurations of a study that were measured again, by the first trial of each."""

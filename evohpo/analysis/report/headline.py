@@ -97,6 +97,9 @@ def portrait_of(study: Study, trial: Trial) -> Best:
         if missed
         else ""
     )
+    if trial.fitness is not None and study.estimate(trial).trials > 1:
+        means = ", ".join(f"{name} {study.estimate(trial, name)}" for name in aims)
+        remark = f"{remark} Measured more than once: {means}.".strip()
     return Best(
         trial.number,
         [(name, rounded(trial.metrics[name]), exact(trial.metrics[name]), aims.get(name, "")) for name in names],
