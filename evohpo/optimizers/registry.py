@@ -33,7 +33,7 @@ BUILT_IN = {
     "random": "random", "sobol": "sobol", "grid": "grid", "ga": "ga", "ga-steady": "steady", "de": "de",
     "de-steady": "steady", "pso": "pso", "cmaes": "cmaes", "es": "cmaes", "paes": "paes", "nsga2": "nsga2", "sa": "sa",
     "nsga3": "nsga3", "moead": "moead", "mo-cmaes": "mocmaes", "eda": "eda", "dehb": "dehb", "pbt": "pbt",
-    "islands": "islands", "tpe": "tpe",
+    "islands": "islands", "tpe": "tpe", "bo": "bo.bo",
     **{f"inspyred.{name}": "inspyred" for name in ("ga", "es", "sa", "dea", "eda", "pso", "aco", "nsga2", "paes")},
 }  # fmt: skip
 ADAPTERS = {"inspyred": "evohpo.optimizers.inspyred:adapt"}

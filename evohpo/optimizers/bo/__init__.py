@@ -1,0 +1,1 @@
+"""Bayesian optimization, model by model: see `bo`."""

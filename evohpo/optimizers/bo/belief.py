@@ -1,0 +1,129 @@
+"""What all results together let one hope for: objectives, and whether a configuration is feasible and does not fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import rankdata
+
+from evohpo.optimizers.bo.acquisition import log_feasibility, log_hypervolume, log_improvement
+from evohpo.optimizers.bo.model import Fitting, Learner
+from evohpo.optimizers.bo.warping import half_rank
+from evohpo.optimizers.protocol import Array, Results
+
+if TYPE_CHECKING:
+    from evohpo.optimizers.bo.domain import Domain
+    from evohpo.optimizers.bo.gp import GaussianProcess
+
+DIRECTIONS = 24  # in which the volume behind a front is measured
+MARGIN = 0.1  # of a front's extent, by which the reference point is worse than its worst
+
+Score = Callable[[Array], Array]
+
+
+class Belief:
+    """Learners for every objective and, once something was infeasible or failed, for that.
+
+    Args:
+        domain: what the genes mean.
+        n_objectives: how many there are.
+        fitting: how much is spent on the models.
+    """
+
+    def __init__(self, domain: Domain, n_objectives: int, fitting: Fitting) -> None:
+        self._domain = domain
+        self._objectives = [Learner(domain, fitting) for _ in range(n_objectives)]
+        self._trouble = Learner(domain, fitting)
+
+    def acquisition(
+        self,
+        told: Results,
+        count: int,
+        usual: Array,
+        pending: Array,
+        resource: float,
+        margin: float,
+        rng: np.random.Generator,
+    ) -> Score:
+        """Return a function that says how much `(n, dim)` canonical chromosomes promise, `(n,)`.
+
+        Args:
+            told: the results, canonical ones; at least one.
+            count: of how many they are the best and some others.
+            usual: `(u, m)` objectives of the first results, which say what differences are large.
+            pending: `(k, dim)` chromosomes whose results are not known: they count as if they gave what is expected.
+            resource: where on the way to the last step it is asked.
+            margin: how much better than the best it must be to count, in standard deviations of the results.
+            rng: the source of all draws.
+        """
+        domain = self._domain
+        features = domain.coordinates(told.X, domain.resource(told.steps))
+        imagined = domain.coordinates(pending, resource)
+        trouble = told.failed | (told.violation > 0)
+        parts: list[Score] = []
+        if trouble.all():  # less violation is what is sought
+            violation = np.where(told.failed, told.violation.max() + 1.0, told.violation)
+            models = self._trouble.learn(features, half_rank(violation, violation), count)
+            parts.append(_improving([models], domain.coordinates(told.X, resource), imagined, margin, None))
+        else:
+            there = ~told.failed  # what is infeasible has objectives, too
+            learned = [
+                learner.learn(features[there], half_rank(told.F[there, j], usual[:, j]), count)
+                for j, learner in enumerate(self._objectives)
+            ]
+            directions = _directions(len(learned), rng) if len(learned) > 1 else None
+            fine = domain.coordinates(told.X[~trouble], resource)
+            parts.append(_improving(learned, fine, imagined, margin, directions))
+            if trouble.any():
+                models = self._trouble.learn(features, _labels(told), count)
+                parts.append(_feasible([model.with_fantasies(imagined) for model in models]))
+
+        def score(X: Array) -> Array:
+            at = domain.coordinates(X, resource)
+            return np.asarray(sum(part(at) for part in parts))
+
+        return score
+
+
+def _labels(told: Results) -> Array:
+    """Return -0.5 for what is feasible, else 0.5 to 1: the more, the more violation; 1 for what failed."""
+    bad = (told.violation > 0) & ~told.failed
+    z = np.where(told.failed, 1.0, -0.5)
+    z[bad] = 0.5 + 0.5 * (rankdata(told.violation[bad]) - 1) / max(bad.sum() - 1, 1)
+    return z
+
+
+def _feasible(models: list[GaussianProcess]) -> Score:
+    return lambda at: np.asarray(np.mean([log_feasibility(*model.predict(at)) for model in models], axis=0))
+
+
+def _improving(
+    learned: list[list[GaussianProcess]], fine: Array, imagined: Array, margin: float, directions: Array | None
+) -> Score:
+    """Return the score of expected improvement, averaged over models, on what they expect of the feasible ones."""
+    members = []
+    for models in zip(*learned, strict=True):  # a model of each objective
+        known = np.stack([model.predict(fine)[0] for model in models], 1)
+        members.append(([model.with_fantasies(imagined) for model in models], known))
+
+    def score(at: Array) -> Array:
+        each = []
+        for models, known in members:
+            predicted = [model.predict(at) for model in models]
+            if directions is None:
+                mean, std = predicted[0]
+                each.append(log_improvement(mean, std, float(known.min()) - margin))
+                continue
+            mean, std = (np.stack(columns, 1) for columns in zip(*predicted, strict=True))
+            worst, best = known.max(0), known.min(0)
+            each.append(log_hypervolume(mean, std, known, worst + MARGIN * (worst - best) + 1e-6, directions))
+        return np.asarray(np.logaddexp.reduce(each, axis=0))
+
+    return score
+
+
+def _directions(m: int, rng: np.random.Generator) -> Array:
+    vectors = np.maximum(np.abs(rng.standard_normal((DIRECTIONS, m))), 1e-2)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))

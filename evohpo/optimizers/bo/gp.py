@@ -1,0 +1,187 @@
+"""A Gaussian process with a length scale a gene and stretched scales, fitted to its most probable parameters.
+
+Reference: Rasmussen, Williams (2006), Gaussian processes for machine learning; Snoek et al. (2014), Input warping for
+Bayesian optimization of non-stationary functions; Hvarfner et al. (2024), Vanilla Bayesian optimization performs great in
+high dimensions (the prior on length scales).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky, lapack, solve_triangular
+from scipy.optimize import minimize
+
+if TYPE_CHECKING:
+    from evohpo.optimizers.bo.domain import Domain
+    from evohpo.optimizers.protocol import Array
+
+ROOT5 = 5**0.5
+BIAS = 1.0  # variance of the constant mean, which is integrated out
+JITTER = 1e-6
+EDGE = 1e-5  # the derivatives of a warp are infinite at the ends
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """Normal priors on the logarithms of parameters: means and standard deviations, and the bounds of the search."""
+
+    mean: Array
+    std: Array
+    low: Array
+    high: Array
+
+
+class Parameters:
+    """The layout of a vector of log parameters: length scales, stretch twice, signal and noise variance."""
+
+    def __init__(self, domain: Domain, stretched: bool) -> None:
+        self.domain, g = domain, domain.scales
+        self.bent = np.flatnonzero(domain.stretchable) if stretched else np.empty(0, np.int64)
+        b = len(self.bent)
+        self.lengths, self.a, self.b = slice(0, g), slice(g, g + b), slice(g + b, g + 2 * b)
+        self.signal, self.noise = g + 2 * b, g + 2 * b + 1
+        mean, std = np.zeros(g + 2 * b + 2), np.ones(g + 2 * b + 2)
+        low, high = np.full(g + 2 * b + 2, -2.0), np.full(g + 2 * b + 2, 2.0)
+        mean[self.lengths] = LENGTH_MEAN + 0.5 * np.log(max(domain.active_genes, 1.0))
+        mean[domain.dim : g] = GROUP_MEAN
+        std[self.lengths], low[self.lengths], high[self.lengths] = LENGTH_STD, np.log(0.02), np.log(200.0)
+        std[g : g + 2 * b], low[g : g + 2 * b], high[g : g + 2 * b] = WARP_STD, -1.5, 1.5
+        low[self.signal], high[self.signal] = np.log(0.05), np.log(20.0)
+        mean[self.noise], std[self.noise] = np.log(NOISE_MEAN), NOISE_STD
+        low[self.noise], high[self.noise] = np.log(1e-6), np.log(1.0)
+        self.prior = Prior(mean, std, low, high)
+
+    def scaled(self, theta: Array, features: Array) -> Array:
+        """Return features `(n, f)`, stretched and in length scales."""
+        W = features
+        if len(self.bent):
+            W = features.copy()
+            a, b = np.exp(theta[self.a]), np.exp(theta[self.b])
+            x = np.clip(features[:, self.bent], EDGE, 1 - EDGE)
+            W[:, self.bent] = 1 - (1 - x**a) ** b
+        return np.asarray(W * np.exp(-theta[self.lengths])[self.domain.owner])
+
+
+LENGTH_MEAN, LENGTH_STD = 0.0, 1.0
+GROUP_MEAN = 0.0
+WARP_STD = 0.4
+NOISE_MEAN, NOISE_STD = 1e-3, 1.5
+
+
+def squared_distances(A: Array, B: Array) -> Array:
+    """Return `(n, m)` squared distances of the rows of A and B."""
+    r2 = (A * A).sum(1)[:, None] + (B * B).sum(1)[None] - 2 * (A @ B.T)
+    return np.asarray(np.maximum(r2, 0.0))
+
+
+def matern(r2: Array) -> Array:
+    """Return the Matern 5/2 kernel of squared distances."""
+    s = ROOT5 * np.sqrt(r2)
+    return np.asarray((1 + s + s * s / 3) * np.exp(-s))
+
+
+class Likelihood:
+    """Minus the log of likelihood times priors, with its gradient."""
+
+    def __init__(self, layout: Parameters, features: Array, z: Array) -> None:
+        self.layout, self.features, self.z = layout, features, z
+        x = np.clip(features[:, layout.bent], EDGE, 1 - EDGE)
+        self.x, self.log_x = x, np.log(x)
+
+    def __call__(self, theta: Array) -> tuple[float, Array]:
+        """Return its value, up to a constant, and its gradient at parameters `theta`."""
+        layout, n = self.layout, len(self.z)
+        scale = np.exp(-theta[layout.lengths])[layout.domain.owner]
+        Z = layout.scaled(theta, self.features)
+        signal, noise = np.exp(theta[layout.signal]), np.exp(theta[layout.noise])
+        r2 = squared_distances(Z, Z)
+        np.fill_diagonal(r2, 0.0)
+        s = ROOT5 * np.sqrt(r2)
+        decay = np.exp(-s)
+        K = signal * (1 + s + s * s / 3) * decay
+        full = K + BIAS
+        full[np.diag_indices(n)] += noise + JITTER
+        try:
+            L = cholesky(full, lower=True, check_finite=False)
+        except np.linalg.LinAlgError:
+            return 1e10, np.zeros_like(theta)
+        alpha = cho_solve((L, True), self.z, check_finite=False)
+        inverse, _ = lapack.dpotri(L, lower=1)
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        A = 0.5 * (inverse - np.outer(alpha, alpha))
+        value = 0.5 * float(self.z @ alpha) + float(np.log(np.diag(L)).sum())
+        gradient = np.zeros_like(theta)
+        M = A * (-(5 / 6) * signal * (1 + s) * decay)  # by squared distance
+        sums, MZ = M.sum(1), M @ Z
+        by_feature = -4 * ((sums[:, None] * Z * Z).sum(0) - (Z * MZ).sum(0))
+        gradient[layout.lengths] = np.bincount(layout.domain.owner, by_feature, layout.domain.scales)
+        if len(layout.bent):
+            a, b = np.exp(theta[layout.a]), np.exp(theta[layout.b])
+            power = self.x**a
+            rest = 1 - power
+            own = scale[layout.bent]
+            for where, V in (
+                (layout.a, a * b * rest ** (b - 1) * power * self.log_x * own),
+                (layout.b, -b * rest**b * np.log(rest) * own),
+            ):
+                ZV, MZV = Z[:, layout.bent] * V, MZ[:, layout.bent] * V
+                gradient[where] = 4 * ((sums[:, None] * ZV).sum(0) - MZV.sum(0))
+        gradient[layout.signal] = float((A * K).sum())
+        gradient[layout.noise] = noise * float(np.trace(A))
+        prior = layout.prior
+        off = (theta - prior.mean) / prior.std
+        return value + 0.5 * float(off @ off), gradient + off / prior.std
+
+
+class GaussianProcess:
+    """A posterior: what `n` observations say about any configuration.
+
+    Args:
+        layout: what the parameters mean.
+        theta: the parameters.
+        features: `(n, f)` coordinates of what was observed.
+        z: `(n,)` warped losses.
+    """
+
+    def __init__(self, layout: Parameters, theta: Array, features: Array, z: Array) -> None:
+        self.layout, self.theta, self.features, self.z = layout, theta, features, z
+        self.scaled = layout.scaled(theta, features)
+        self.signal = float(np.exp(theta[layout.signal]))
+        self.noise = float(np.exp(theta[layout.noise]))
+        K = self.signal * matern(squared_distances(self.scaled, self.scaled)) + BIAS
+        K[np.diag_indices(len(z))] = self.signal + BIAS + self.noise + JITTER
+        L = cholesky(K, lower=True, check_finite=False)
+        self.inverse_root = solve_triangular(L, np.eye(len(z)), lower=True, check_finite=False)
+        self.alpha = self.inverse_root.T @ (self.inverse_root @ z)
+
+    def predict(self, features: Array) -> tuple[Array, Array]:
+        """Return mean and standard deviation, without noise, at `(m, f)` coordinates."""
+        k = self.signal * matern(squared_distances(self.layout.scaled(self.theta, features), self.scaled)) + BIAS
+        mean = k @ self.alpha
+        root = k @ self.inverse_root.T
+        variance = self.signal + BIAS - (root * root).sum(1)
+        return mean, np.sqrt(np.maximum(variance, 1e-10))
+
+    def with_fantasies(self, features: Array) -> GaussianProcess:
+        """Return the process that saw its own mean at `(m, f)` coordinates, too: less doubt, no news."""
+        if not len(features):
+            return self
+        mean, _ = self.predict(features)
+        return GaussianProcess(
+            self.layout, self.theta, np.concatenate([self.features, features]), np.concatenate([self.z, mean])
+        )
+
+
+def fit(layout: Parameters, features: Array, z: Array, starts: list[Array], steps: int) -> Array:
+    """Return the most probable parameters found from `starts`."""
+    likelihood = Likelihood(layout, features, z)
+    bounds = list(zip(layout.prior.low, layout.prior.high, strict=True))
+    found = [
+        minimize(likelihood, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": steps})
+        for start in starts
+    ]
+    best = min(found, key=lambda one: float(one.fun))
+    return np.asarray(best.x)
