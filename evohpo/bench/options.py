@@ -66,8 +66,9 @@ def options_of(optimizer: Any, given: Space | Mapping[str, Any] | None) -> Space
 def defaults_of(optimizer: Any, space: Space) -> dict[str, Any]:
     """Return the defaults of an optimizer's options as far as the space has them.
 
-    >>> defaults_of("cmaes", Space(OPTIONS["cmaes"]))
-    {'sigma': 0.3}
+    >>> def mine(problem, rng, step=0.5, width=None): ...
+    >>> defaults_of(mine, Space({"step": Continuous(0, 1), "width": Continuous(0, 1)}))
+    {'step': 0.5}
     """
     target = get(optimizer).target if isinstance(optimizer, str) and optimizer in names() else optimizer
     try:
