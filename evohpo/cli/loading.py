@@ -36,7 +36,8 @@ def load_object(target: str, what: str) -> Any:
     """
     home, colon, path = target.rpartition(":")
     if not colon or not home or not path:
-        raise UsageError(f"{what} {target!r}: write module:name or file.py:name, e.g. train.py:train")
+        script = f'; for a script "python {target}"' if what == "objective" and target.endswith(".py") else ""
+        raise UsageError(f"{what} {target!r}: write module:name or file.py:name, e.g. train.py:train{script}")
     module = import_file(home, what) if home.endswith(".py") else _import(home, f"{what} {target!r}")
     try:
         return reduce(getattr, path.split("."), module)

@@ -254,8 +254,8 @@ def _repeats(text: str | None) -> int | str | None:
 
 def _lasting(target: str) -> str:
     """Return `file.py:name`, or a script, with the file's whole path, so that it is found from another folder."""
-    if Path(target).is_file():
-        return str(Path(target).resolve())
+    if working.is_command(target):
+        return working.lasting(target)
     home, colon, path = target.rpartition(":")
     return f"{Path(home).resolve()}:{path}" if colon and home.endswith(".py") else target
 

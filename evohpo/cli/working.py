@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +34,25 @@ KEPT = ("workers", "memory", "quorum", *SCRIPTS)
 
 
 def is_command(target: str) -> bool:
-    """Return whether an objective is a command line or a script, not a function.
+    """Return whether an objective is a command line or a program, not a function. Of `train.py` alone the name is missing.
 
     >>> is_command("python train.py"), is_command("train.py:train"), is_command("package.module:Class.method")
     (True, False, False)
     """
-    return re.fullmatch(r"\S+:[\w.]+", target) is None and (" " in target or Path(target).is_file())
+    if re.fullmatch(r"\S+:[\w.]+", target):
+        return False
+    return " " in target or (Path(target).is_file() and not target.endswith(".py"))
+
+
+def lasting(command: str) -> str:
+    """Return a command line with the whole paths of the files that it names.
+
+    Raises:
+        UsageError: it cannot be split into words.
+    """
+    from evohpo.evaluators.script.command import Command
+
+    return shlex.join(Command(command, None).words)
 
 
 def evaluator_of(arguments: dict[str, Any]) -> Evaluator | None:

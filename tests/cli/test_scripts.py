@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -37,20 +38,22 @@ def test_a_command_line_runs_as_a_script(evohpo, script):
     )
 
 
-def test_the_path_of_a_script_is_enough(evohpo, script):
-    assert evohpo("run", "learn.py", *script, *METRIC, "--trials", 2).exit_code == 0
+def test_the_path_of_a_program_is_enough(evohpo, script, tmp_path):
+    (tmp_path / "learn").write_text(f"#!{sys.executable}\n{SCRIPT}", "utf-8")
+    (tmp_path / "learn").chmod(0o755)
+    assert "2 (2 completed)" in evohpo("run", "./learn", *script, *METRIC, "--trials", 2).stdout
 
 
 def test_steps_let_a_pruner_stop_scripts(evohpo, script, tmp_path):
     pruner = ("--pruner", "asha", "--pruner-option", "max_steps=3", "--steps", r"epoch=(\d+)")
-    result = evohpo("run", "learn.py", *script, *METRIC, *pruner, "--trials", 12, "--store", tmp_path / "s.db")
+    result = evohpo("run", "python learn.py", *script, *METRIC, *pruner, "--trials", 12, "--store", tmp_path / "s.db")
     assert result.exit_code == 0, result.stderr
     with eh.load(tmp_path / "s.db") as study:
         assert {str(t.status) for t in study.trials} == {"completed", "stopped"}
 
 
 def test_a_study_of_a_script_goes_on_from_another_folder(evohpo, script, tmp_path, monkeypatch):
-    evohpo("run", "learn.py", *script, *METRIC, "--trials", 2, "--store", "s.db")
+    evohpo("run", "python learn.py", *script, *METRIC, "--trials", 2, "--store", "s.db")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     result = evohpo("resume", tmp_path / "s.db", "--trials", 4)
@@ -65,12 +68,12 @@ def test_options_of_scripts_are_refused_for_functions(evohpo, script, tmp_path):
 
 
 def test_what_was_measured_again_is_told(evohpo, script):
-    result = evohpo("run", "learn.py", *script, *METRIC, "--trials", 15, "--population", 5, "--repeats", 3)
+    result = evohpo("run", "python learn.py", *script, *METRIC, "--trials", 15, "--population", 5, "--repeats", 3)
     assert "(mean of 3, " in result.stdout, result.stdout
     assert "repeats " in result.stdout
 
 
 def test_an_earlier_study_gives_the_first_configurations(evohpo, script, tmp_path):
-    evohpo("run", "learn.py", *script, *METRIC, "--trials", 8, "--store", "before.db")
-    result = evohpo("run", "learn.py", *script, *METRIC, "--trials", 5, "--prior", "before.db")
+    evohpo("run", "python learn.py", *script, *METRIC, "--trials", 8, "--store", "before.db")
+    result = evohpo("run", "python learn.py", *script, *METRIC, "--trials", 5, "--prior", "before.db")
     assert result.stdout.count("prior") == 5, result.stdout
