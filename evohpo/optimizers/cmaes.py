@@ -1,7 +1,8 @@
 """CMA-ES with active covariance update, margins for discrete genes and restarts with growing populations.
 
 Equation numbers are those of Hansen (2016), The CMA Evolution Strategy: A Tutorial, arXiv:1604.00772v1. Margins:
-Hamano, Saito, Nomura, Shirakawa (2022), CMA-ES with margin. Restarts: Auger, Hansen (2005), A restart CMA evolution
+Hamano, Saito, Nomura, Shirakawa (2022), CMA-ES with margin; integers: Marty, Hansen, Auger, Semet, Heron (2024), LB+IC-CMA-ES:
+two simple modifications of CMA-ES to handle mixed-integer problems. Restarts: Auger, Hansen (2005), A restart CMA evolution
 strategy with increasing population size (IPOP).
 """
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-REFERENCE = "Hansen (2016); Hamano et al. (2022)"
+REFERENCE = "Hansen (2016); Hamano et al. (2022); Marty et al. (2024)"
 TRIES = 8  # draws of which the first one within bounds is a sample: as many each time, so that the stream stays in step
 LEAST = 4  # samples an update needs to tell good directions from bad ones
 # Largest standard deviation, as a share of a gene's range, at which a run has converged. Much below it, differences in
@@ -133,7 +134,8 @@ class _Model:
         return np.where(discrete | (V == X), Y, (X - self.mean) / self.sigma), X
 
     def learn(self, Y: Array, best: tuple[float, float]) -> None:
-        """Update the distribution by the steps `Y`, best first."""
+        """Update the distribution by the steps `Y`, best first, which are changed."""
+        Y[: self.mu] = self._centred(Y[: self.mu])
         w, good = self.weights, self.weights[: self.mu]
         step = good @ Y[: self.mu]  # eq. 41
         mean = self.mean + self.sigma * step  # eq. 42
@@ -154,6 +156,16 @@ class _Model:
         self._keep_margin()
         self.stale = 0 if best < self.best else self.stale + 1
         self.best = min(best, self.best)
+
+    def _centred(self, Y: Array) -> Array:
+        """Return steps whose genes in another bin than the mean's go to the middle of it: the model then moves over at once.
+
+        It is the integer centering of Marty et al. (2024), for steps of the better half only.
+        """
+        k = np.maximum(self.k, 1)
+        bins = np.clip(np.floor(k * (self.mean + self.sigma * self.stretch * Y)), 0, k - 1)
+        moved = (self.k > 1) & (bins != np.clip(np.floor(k * self.mean), 0, k - 1))
+        return np.where(moved, ((bins + 0.5) / k - self.mean) / (self.sigma * self.stretch), Y)
 
     def finished(self) -> bool:
         """Is the distribution a point, or nothing better found for long (tutorial, section B.3)?"""
