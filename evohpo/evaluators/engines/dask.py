@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evohpo.evaluators.context import Verdict
 
 CLOSING = 30.0  # seconds for workers to end what runs there
+AT_ONCE = 0.001  # seconds between messages to the scheduler; with Dask's 10 ms most trials would wait to be submitted
 AnyClient: TypeAlias = Any  # half of what Dask has carries types
 Future: TypeAlias = Any
 Priority: TypeAlias = Callable[[Mapping[str, Any]], float]
@@ -129,6 +130,7 @@ class _Cluster:
         self._inbox: SimpleQueue[tuple[str, Event | Restarted]] = SimpleQueue()
         self._slots, self._looked = 0, monotonic()
         self._look: Any = None
+        client.scheduler_comm.interval = AT_ONCE
         client.subscribe_topic(self._run, self._hear)
         client.subscribe_topic("all", self._learn)  # what happens to workers
         self._slots = self._count(client.scheduler_info(n_workers=-1))

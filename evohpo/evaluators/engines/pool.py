@@ -7,15 +7,15 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from evohpo.evaluators.engines.seat import Packed, Parcel, Seat, Terms, is_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from evohpo.evaluators.context import Verdict
-    from evohpo.evaluators.protocol import Event
 
 TICK = 1.0  # seconds between looks whether anybody still waits
 IDLE = 300.0  # seconds after which processes without a trial leave, should the study be gone
@@ -117,8 +117,9 @@ def key_of(token: str) -> tuple[str, int]:
 def serve(run: str, parcel: Parcel, terms: Terms) -> None:
     """Run a trial to its end; the task. What happens is logged under the topic `run`."""
     from distributed import get_worker
+    from distributed.worker_state_machine import SecedeEvent
 
-    worker = get_worker()
+    worker, began = get_worker(), monotonic()
     pool = _pool(run)
 
     def gone() -> bool:
@@ -129,20 +130,25 @@ def serve(run: str, parcel: Parcel, terms: Terms) -> None:
     objective = pool.objective(parcel.key, lambda: worker.log_event(run, ["", worker.address, parcel.key]), gone)
     if objective is None:
         return
-    seat = pool.take(parcel, lambda: Seat(worker.address, terms))
+    seat, events = pool.take(parcel, lambda: Seat(worker.address, terms)), []
     try:
         seat.start(parcel, objective, {})
-        for events in _all(seat, gone):
+        while (events := seat.more(gone)) and not is_end(events[-1]):
             worker.log_event(run, [parcel.token, worker.address, pickle.dumps(events)])
     finally:
         pool.give_back(parcel.token)
+    if not events:
+        return
 
+    def end() -> None:
+        """Give the place back and tell of the end, in one message: else the scheduler gives the next trial to another worker."""
+        worker.handle_stimulus(
+            SecedeEvent(key=key_of(parcel.token), compute_duration=monotonic() - began, stimulus_id=parcel.token)
+        )
+        worker.log_event(run, [parcel.token, worker.address, told])
 
-def _all(seat: Seat, gone: Callable[[], bool]) -> Iterator[list[Event]]:
-    while events := seat.more(gone):
-        yield events
-        if is_end(events[-1]):
-            return
+    told = pickle.dumps(events)
+    worker.loop.add_callback(end)
 
 
 def answer(run: str, token: str, verdict: Verdict) -> None:
