@@ -11,6 +11,7 @@ from evohpo.errors import UsageError
 from evohpo.evaluators.calling import failed
 from evohpo.evaluators.protocol import Event, Failed, Finished, Job, Started
 
+LARGEST = 10_000  # trials evaluated at once: more than a population, and an end for optimizers that never wait
 NAME = "batch"
 ABSENT = object()
 
@@ -42,7 +43,7 @@ class BatchedInline(Closing):
     """Evaluates all jobs given since the last `wait` with one call of a `Batched` objective, in the calling process."""
 
     def __init__(self) -> None:
-        self.capacity = 2**31 - 1
+        self.capacity = LARGEST
         self._queue: list[Job] = []
         self._events: list[Event] = []
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import evohpo as eh
 from evohpo.errors import UsageError
 from evohpo.evaluators import Batched, BatchedInline, Evaluator, Failed, Finished, Inline, Job
 from evohpo.evaluators.batched import columns
@@ -113,3 +114,12 @@ def test_misuse_is_refused(evaluator):
         Batched(3)
     with pytest.raises(UsageError, match="trial 0"):
         evaluator.submit(Job(0, {}, lambda params: 1.0))
+
+
+@pytest.mark.parametrize("end", [{"trials": 30}, {"stop": eh.Stop(target=0.5)}])
+def test_an_optimizer_that_never_waits_comes_to_an_end(end):
+    objective = eh.Batched(lambda columns: {"loss": columns["x"]})
+    study = eh.tune(
+        objective, {"x": eh.Continuous(0, 1)}, minimize="loss", optimizer="random", seed=1, progress=False, **end
+    )
+    assert len(study.trials) <= end.get("trials", 10_000)
