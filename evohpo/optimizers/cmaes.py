@@ -36,7 +36,7 @@ FLAT = 1e-6
 def cmaes(
     problem: Problem, rng: np.random.Generator, *, population: int | None = None, sigma: float = 0.2
 ) -> Generator[Population, Results, None]:
-    """Sample a normal distribution and move it, shape and all, towards what ranks best.
+    """Sample a normal distribution and move it, shape and all, towards what ranks best; the middle is the first sample.
 
     A sample of which a continuous gene leaves [0, 1] is drawn anew; one that finds no way in is reflected, and the model
     learns from the reflected point (the repair of Hansen's section B.5). Discrete genes keep a margin of probability in
@@ -60,6 +60,8 @@ def cmaes(
         model = _Model(problem.genes, mean, sigma, samples)
         while not model.finished():
             Y, X = model.sample(rng)
+            if first:
+                Y[0], X[0] = 0.0, mean
             told = yield from _in_batches(X, size if size < LEAST else samples)
             by = order(told)
             model.learn(Y[by], (float(told.violation[by[0]]), float(told.F[by[0], 0])))
