@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+COLUMNS = tuple(f.name for f in fields(Results) if f.name != "keys")
 SLACK = 1e-9  # rounding that is clipped silently; genes farther outside [0, 1] are an error
 
 
@@ -124,9 +125,7 @@ def checked_rows(proposed: Any, dim: int, who: str) -> Array:
 def frozen(results: Results) -> Results:
     """Return the same results behind read-only arrays."""
     views: dict[str, Any] = {
-        f.name: np.asarray(getattr(results, f.name)).view()
-        for f in fields(results)
-        if f.name != "keys" and not isinstance(getattr(results, f.name), list)
+        name: np.asarray(column).view() for name in COLUMNS if not isinstance(column := getattr(results, name), list)
     }
     for view in views.values():
         view.flags.writeable = False

@@ -127,6 +127,11 @@ def phenotype(X: Array, genes: Genes) -> Array:
     return np.where(k > 0, (bins(X, k) + 0.5) / np.maximum(k, 1), X) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
+def bounded(X: Array) -> Array:
+    """Return `X` cut off at 0 and 1; for a few rows a third of what np.clip costs."""
+    return np.asarray(np.minimum(np.maximum(X, 0.0), 1.0))
+
+
 def reflect(X: Array) -> Array:
     """Fold the real line into [0, 1] like a paper strip: nothing piles up at the bounds and nothing is drawn again."""
     return np.asarray(np.abs(X - 2.0 * np.rint(0.5 * X)))
@@ -164,7 +169,7 @@ def sbx(A: Array, B: Array, eta: float, mixing: Mask, rng: np.random.Generator) 
         beta[:, mixing] = 1.0
     # Children of -beta are those of beta exchanged: signs are drawn, so that no child sticks to one parent's side.
     shift = (0.5 * (w < 0.5)) * (1.0 - np.copysign(beta, 0.25 - w)) * (B - A)
-    return np.clip(A + shift, 0.0, 1.0), np.clip(B - shift, 0.0, 1.0)
+    return bounded(A + shift), bounded(B - shift)
 
 
 def uniform(A: Array, B: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -245,10 +250,10 @@ def mutate(
     v, room = 2.0 * np.minimum(u, 1.0 - u), 1.0 if cut else np.where(u < 0.5, x, 1.0 - x)
     power = eta[rows] + 1.0 if isinstance(eta, np.ndarray) else eta + 1.0
     size = 1.0 - (v + (1.0 - v) * (1.0 - room) ** power) ** (1.0 / power)
-    moved = np.clip(np.where(u < 0.5, x - size, x + size), 0.0, 1.0)
+    moved = bounded(np.where(u < 0.5, x - size, x + size))
     if k.any():
-        old = bins(x, k)
-        step = np.where(u < 0.5, np.minimum(bins(moved, k), old - 1), np.maximum(bins(moved, k), old + 1))
+        old, reached = bins(x, k), bins(moved, k)
+        step = np.where(u < 0.5, np.minimum(reached, old - 1), np.maximum(reached, old + 1))
         step = np.where(step < 0, 1, np.where(step >= k, k - 2, step))  # at an end the only way is back
         other = (old + 1 + (u * (k - 1)).astype(np.int64)) % np.maximum(k, 1)  # any bin but the old one
         new = np.where(unordered(genes)[columns], other, np.maximum(step, 0))

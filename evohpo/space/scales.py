@@ -76,10 +76,13 @@ def precision(scale: str, low: float, high: float) -> tuple[bool, int]:
 def rounded(x: Array, significant: bool, digits: int) -> Array:
     """Return `x` rounded to so many significant digits or decimals, each the float nearest to that short decimal."""
     if not significant and abs(digits) <= EXACT:
-        power = float(POWERS[abs(digits)])
-        near: Array = np.rint(x * power) / power if digits >= 0 else np.rint(x / power) * power
+        scale = float(POWERS[abs(digits)])
+        near: Array = np.rint(x * scale) / scale if digits >= 0 else np.rint(x / scale) * scale
         return near + 0.0  # never -0.0
     decimals = digits - 1 - np.floor(np.log10(x)).astype(int) if significant else np.full(x.shape, digits)
+    if decimals.size and decimals.min() >= 0 and decimals.max() <= EXACT:  # the usual case, at half the cost
+        power = POWERS[decimals]
+        return np.asarray(np.rint(x * power) / power)
     power = POWERS.take(np.abs(decimals), mode="clip")
     with np.errstate(over="ignore"):  # of what is replaced below
         result: Array = np.where(decimals >= 0, np.rint(x * power) / power, np.rint(x / power) * power)

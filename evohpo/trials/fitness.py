@@ -93,17 +93,19 @@ class Fitness:
 
     def _impute(self, F: NDArray[np.float64], failed: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Fill failed rows by what was seen up to each of them, and remember what was seen."""
-        F = np.clip(F, -FAR, FAR)
+        F = np.minimum(np.maximum(F, -FAR), FAR)
+        if not failed.any():  # the usual case, at a quarter of the cost
+            if len(F):
+                self._worst = np.fmax(self._worst, np.fmax.reduce(F))
+                self._best = np.fmin(self._best, np.fmin.reduce(F))
+            return F
         worst = np.fmax.accumulate(np.vstack([self._worst, np.where(failed[:, None], -np.inf, F)]))[1:]
         best = np.fmin.accumulate(np.vstack([self._best, np.where(failed[:, None], np.inf, F)]))[1:]
-        if len(F):
-            self._worst, self._best = worst[-1], best[-1]
-        if failed.any():
-            seen = np.isfinite(worst)
-            with np.errstate(invalid="ignore"):
-                spread = np.where(worst > best, worst - best, 1.0)
-            F = np.where(failed[:, None], np.where(seen, worst + spread, FAR), F)
-        return F
+        self._worst, self._best = worst[-1], best[-1]
+        seen = np.isfinite(worst)
+        with np.errstate(invalid="ignore"):
+            spread = np.where(worst > best, worst - best, 1.0)
+        return np.where(failed[:, None], np.where(seen, worst + spread, FAR), F)
 
     def _move(self, F: NDArray[np.float64], trials: Sequence[Told]) -> None:
         """Put trials that ended early behind those that came further."""
