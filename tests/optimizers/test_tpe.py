@@ -252,14 +252,13 @@ def curve(params):
 FEW_STEPS = {"x": eh.Continuous(0, 1), "y": eh.Continuous(0, 1), "solver": eh.Categorical(["sgd", "adam", "lbfgs"])}
 
 
-@pytest.mark.parametrize("pruner", [eh.Hyperband, eh.ASHA])
-def test_with_a_pruner_it_is_bohb_and_finds_more_than_that_pruner_alone(pruner):
+def test_with_hyperband_it_is_bohb_and_finds_more_than_hyperband_alone():
     def best(optimizer, seed):
-        study = eh.Study(FEW_STEPS, minimize="loss", optimizer=optimizer, pruner=pruner(27), seed=seed)
+        study = eh.Study(FEW_STEPS, minimize="loss", optimizer=optimizer, pruner=eh.Hyperband(27), seed=seed)
         study.run(curve, stop=lambda s: s.ledger.steps >= 600, progress=False)
-        return study.best.metrics["loss"]
+        return study.best.metrics["loss"] - 1 / 27
 
-    assert np.median([best("tpe", s) for s in range(5)]) < np.median([best("random", s) for s in range(5)])
+    assert np.median([best("tpe", s) for s in range(7)]) < 0.6 * np.median([best("random", s) for s in range(7)])
 
 
 def test_a_study_that_goes_on_from_its_journal_ends_as_one_that_was_never_closed(tmp_path, mixed_space):
