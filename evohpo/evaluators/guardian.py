@@ -21,7 +21,8 @@ LOOK = 1.0  # seconds between looks at the parent: copies of the pipe in forked 
 def main(mark: str, scratch: str, driver: str) -> None:
     """Wait for the end of process `driver`, then end the run `mark` and remove its folder `scratch`.
 
-    The numbers of processes that may lose the mark come on standard input, one a line.
+    On standard input come, one a line, the numbers of processes that may lose the mark, and marks of processes of the run
+    that have ended: what those left behind ends now.
     """
     roots: list[psutil.Process] = []
     rest = b""
@@ -35,7 +36,10 @@ def main(mark: str, scratch: str, driver: str) -> None:
         if not said:
             break
         *lines, rest = (rest + said).split(b"\n")
-        for line in lines:
+        ended = [line.decode() for line in lines if not line.isdigit()]
+        if ended and tree.members(ended):
+            tree.end(ended)
+        for line in filter(bytes.isdigit, lines):
             with contextlib.suppress(psutil.Error):  # ended already
                 roots.append(psutil.Process(int(line)))
         roots = [process for process in roots if process.is_running()]  # a number may be given out again

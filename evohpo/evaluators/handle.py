@@ -19,7 +19,7 @@ from evohpo.evaluators.slots import Device, variables
 from evohpo.evaluators.surroundings import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 GRACE = 2.0  # seconds for an idle process to leave by itself
 GUARDIAN_LIMIT = 15.0  # likewise for the guardian, which gives up stuck processes after 10
@@ -118,11 +118,15 @@ class Guardian:
     def watch(self, pid: int) -> None:
         """Have it end this process with the run, and all that it started, even if none of them carries the run's mark."""
         self._roots.add(pid)
-        self._tell(pid)
+        self._tell([str(pid)])
 
     def forget(self, pid: int) -> None:
         """Say that a process has ended."""
         self._roots.discard(pid)
+
+    def sweep(self, marks: Iterable[str]) -> None:
+        """Have it end what processes with these marks left behind; does not wait: to look at all processes takes long."""
+        self._tell(marks)
 
     def end(self) -> None:
         """Have it end what is left of the run and the temporary folder, and wait until that is done."""
@@ -147,13 +151,12 @@ class Guardian:
             [*_command("guardian"), self.run, str(self.scratch), str(os.getpid())],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        for pid in self._roots:
-            self._tell(pid)
+        self._tell(map(str, self._roots))
 
-    def _tell(self, pid: int) -> None:
+    def _tell(self, words: Iterable[str]) -> None:
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):  # killed by somebody; the next one will be told
-            self.process.stdin.write(f"{pid}\n".encode())
+            self.process.stdin.write("".join(f"{word}\n" for word in words).encode())
             self.process.stdin.flush()
 
 

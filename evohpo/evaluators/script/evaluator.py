@@ -126,6 +126,7 @@ class Script(Closing):
         self._finalizer: Callable[[], Any] | None = None
         self._born = 0
         self._ended: set[str] = set()  # marks of processes that may have left others behind
+        self._swept: set[str] = set()  # those that the guardian looks for now
         self._next_read = self._next_sweep = self._next_weighing = 0.0
 
     def begin(self, study: Study) -> None:
@@ -230,7 +231,7 @@ class Script(Closing):
     def _start(self, running: Running) -> None:
         assert self._guardian is not None
         self._guardian.check()
-        if self._ended and (running.attempts or running.job.step):
+        if running.attempts or running.job.step:
             self._sweep()  # nobody else is to write to its folder
         taken = {other.worker for other in self._live}
         running.worker = next(f"script-{i}" for i in range(1, len(taken) + 2) if f"script-{i}" not in taken)
@@ -293,8 +294,10 @@ class Script(Closing):
             self._next_read = monotonic() + TICK
         if weighs:
             self._next_weighing = monotonic() + MEMORY_TICK
-        if self._ended and now >= self._next_sweep:
-            self._sweep()
+        if self._ended and now >= self._next_sweep and self._guardian is not None:
+            self._next_sweep = now + SWEEP
+            self._guardian.sweep(self._ended)
+            self._swept, self._ended = self._ended, set()
 
     def _late(self, running: Running, process: Process) -> None:
         """End a script that took too long, or that did not end when it was asked to."""
@@ -339,13 +342,12 @@ class Script(Closing):
             running.end(running.died(code) if code else running.finish(self._reduce))
 
     def _sweep(self) -> None:
-        """End what scripts left behind in sessions of their own."""
+        """End at once what scripts left behind in sessions of their own."""
         from evohpo.evaluators import tree
 
-        self._next_sweep = monotonic() + SWEEP
-        if tree.members(self._ended):
-            tree.end(self._ended)
-        self._ended.clear()
+        if (marks := self._ended | self._swept) and tree.members(marks):
+            tree.end(marks)
+        self._ended, self._swept = set(), set()
 
 
 def _shut(owner: int, guardian: Guardian) -> None:

@@ -107,9 +107,10 @@ class Running:
         latest checkpoint, which is after them.
         """
         folder, gathering, first = self.trial.directory, self._gathering, self.attempts == 0
+        new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        fresh = first and not self._was_here()
-        if fresh:
+        fresh = new or (first and not self._was_here())
+        if fresh and not new:
             for name in LOGS:
                 (folder / name).unlink(missing_ok=True)
             for source in self._sources:
