@@ -21,10 +21,8 @@ from evohpo.optimizers.registry import optimizer
 if TYPE_CHECKING:
     from evohpo.optimizers.bo.belief import Belief
 
-MOST, SLACK = (
-    300,
-    30,
-)  # results that models are given, whose cost grows with the third power; and when they are thinned again
+MOST = 300  # results that models are given: their cost grows with the third power
+SLACK = 30  # more of them until they are thinned again
 USUAL = 20  # first results, which say what differences are large
 PENDING = 100  # trials without result that are thought of, the latest
 FEWEST, MANY = 6, 12  # first points

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from evohpo.optimizers.bo.domain import Domain
 
 Score = Callable[[Array], Array]
-RANDOM, MUTANTS = 512, 1024  # candidates to begin with
-ROUNDS, ELITE, CHILDREN = 6, 48, 192
+RANDOM, MUTANTS = 512, 1024  # candidates to begin with, for `WIDE` genes or more
+ROUNDS, ELITE, CHILDREN = 10, 48, 256  # of the evolution; children for `WIDE` genes or more
+WIDE, LEAST = 8, 0.25  # fewer genes need fewer candidates, but at least this share
 SMALLEST, LARGEST = 0.003, 0.3  # step sizes of mutations
 CROSSED = 0.25  # share of the mutants that have genes of another parent
 IDLE = 0.1  # how much less a gene that does not apply is mutated
@@ -57,14 +58,16 @@ def evolve(score: Score, best: Array, unwanted: Set[bytes], domain: Domain, rng:
         rng: the source of all draws.
     """
     seen = set(unwanted)
-    anywhere = domain.canonical(rng.random((RANDOM, domain.dim)))
-    pool, scores = _judged(np.concatenate([anywhere, mutants(best, MUTANTS, domain, rng)]), seen, domain, score)
+    share = min(max(domain.dim / WIDE, LEAST), 1.0)
+    anywhere = domain.canonical(rng.random((int(share * RANDOM), domain.dim)))
+    near = mutants(best, int(share * MUTANTS), domain, rng)
+    pool, scores = _judged(np.concatenate([anywhere, near]), seen, domain, score)
     if not len(pool):
         return np.asarray(anywhere[0])
     for i in range(ROUNDS):
         elite = np.argsort(-scores, kind="stable")[:ELITE]
         pool, scores = pool[elite], scores[elite]
-        children = mutants(pool, CHILDREN, domain, rng, LARGEST / 2**i)
+        children = mutants(pool, int(share * CHILDREN), domain, rng, LARGEST / 2**i)
         children, values = _judged(children, seen, domain, score)
         pool, scores = np.concatenate([pool, children]), np.concatenate([scores, values])
     return np.asarray(pool[np.argmax(scores)])

@@ -22,6 +22,14 @@ ROOT5 = 5**0.5
 BIAS = 1.0  # variance of the constant mean, which is integrated out
 JITTER = 1e-6
 EDGE = 1e-5  # the derivatives of a warp are infinite at the ends
+# priors: what is usual, and the standard deviation of its logarithm
+LENGTH = (
+    1.0,
+    1.0,
+)  # of genes, times the root of how many apply at once: that far apart two random rows are; else as it is
+STRETCH = 1.0, 0.4  # exponents of a Kumaraswamy distribution function
+SIGNAL = 1.0, 1.0  # variances, of losses whose variance is 1
+NOISE = 1e-3, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +51,12 @@ class Parameters:
         b = len(self.bent)
         self.lengths, self.a, self.b = slice(0, g), slice(g, g + b), slice(g + b, g + 2 * b)
         self.signal, self.noise = g + 2 * b, g + 2 * b + 1
-        mean, std = np.zeros(g + 2 * b + 2), np.ones(g + 2 * b + 2)
-        low, high = np.full(g + 2 * b + 2, -2.0), np.full(g + 2 * b + 2, 2.0)
-        mean[self.lengths] = LENGTH_MEAN + 0.5 * np.log(max(domain.active_genes, 1.0))
-        mean[domain.dim : g] = GROUP_MEAN
-        std[self.lengths], low[self.lengths], high[self.lengths] = LENGTH_STD, np.log(0.02), np.log(200.0)
-        std[g : g + 2 * b], low[g : g + 2 * b], high[g : g + 2 * b] = WARP_STD, -1.5, 1.5
-        low[self.signal], high[self.signal] = np.log(0.05), np.log(20.0)
-        mean[self.noise], std[self.noise] = np.log(NOISE_MEAN), NOISE_STD
-        low[self.noise], high[self.noise] = np.log(1e-6), np.log(1.0)
+        kinds = [(self.lengths, LENGTH, 0.02, 200.0), (slice(g, g + 2 * b), STRETCH, 0.22, 4.5)]
+        kinds += [(slice(g + 2 * b, g + 2 * b + 1), SIGNAL, 0.05, 20.0), (slice(g + 2 * b + 1, None), NOISE, 1e-6, 1.0)]
+        mean, std, low, high = np.empty((4, g + 2 * b + 2))
+        for where, (usual, spread), least, most in kinds:
+            mean[where], std[where], low[where], high[where] = np.log(usual), spread, np.log(least), np.log(most)
+        mean[: domain.dim] += 0.5 * np.log(max(domain.active_genes, 1.0))
         self.prior = Prior(mean, std, low, high)
 
     def scaled(self, theta: Array, features: Array) -> Array:
@@ -65,22 +70,25 @@ class Parameters:
         return np.asarray(W * np.exp(-theta[self.lengths])[self.domain.owner])
 
 
-LENGTH_MEAN, LENGTH_STD = 0.0, 1.0
-GROUP_MEAN = 0.0
-WARP_STD = 0.4
-NOISE_MEAN, NOISE_STD = 1e-3, 1.5
-
-
 def squared_distances(A: Array, B: Array) -> Array:
     """Return `(n, m)` squared distances of the rows of A and B."""
-    r2 = (A * A).sum(1)[:, None] + (B * B).sum(1)[None] - 2 * (A @ B.T)
-    return np.asarray(np.maximum(r2, 0.0))
+    r2 = A @ B.T
+    r2 *= -2
+    r2 += (A * A).sum(1)[:, None]
+    r2 += (B * B).sum(1)
+    return np.asarray(np.maximum(r2, 0.0, out=r2))
 
 
 def matern(r2: Array) -> Array:
     """Return the Matern 5/2 kernel of squared distances."""
-    s = ROOT5 * np.sqrt(r2)
-    return np.asarray((1 + s + s * s / 3) * np.exp(-s))
+    s = np.sqrt(r2)
+    s *= ROOT5
+    k = s / 3  # in place, since this is where the time goes
+    k += 1
+    k *= s
+    k += 1
+    k *= np.exp(np.negative(s, out=s), out=s)
+    return np.asarray(k)
 
 
 class Likelihood:
