@@ -11,7 +11,7 @@ import pytest
 import evohpo as eh
 from tests.conftest import loss, make_mixed_space, untimed
 
-STEADY = ["de-steady", "ga-steady", "grid", "islands", "random", "sobol", "tpe"]
+STEADY = ["bo", "de-steady", "ga-steady", "grid", "islands", "random", "sobol", "tpe"]
 GENERATIONAL = [
     info.name for info in eh.available_optimizers().values() if info.origin == "evohpo" and info.name not in STEADY
 ]

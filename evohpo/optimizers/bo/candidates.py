@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Score = Callable[[Array], Array]
 RANDOM, MUTANTS = 512, 1024  # candidates to begin with, for `WIDE` genes or more
 ROUNDS, ELITE, CHILDREN = 10, 48, 256  # of the evolution; children for `WIDE` genes or more
+DECIMALS = 6  # of scores: what differs less is equal, so that no machine decides otherwise
 WIDE, LEAST = 8, 0.25  # fewer genes need fewer candidates, but at least this share
 SMALLEST, LARGEST = 0.003, 0.3  # step sizes of mutations
 CROSSED = 0.25  # share of the mutants that have genes of another parent
@@ -82,4 +83,4 @@ def _judged(X: Array, seen: set[bytes], domain: Domain, score: Score) -> tuple[A
             fresh.append(i)
     X = X[fresh]
     X = X[domain.legal(X)]
-    return X, score(X) if len(X) else np.empty(0)
+    return X, score(X).round(DECIMALS) if len(X) else np.empty(0)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROOT5 = 5**0.5
 BIAS = 1.0  # variance of the constant mean, which is integrated out
 JITTER = 1e-6
+DECIMALS = 3  # of fitted parameters: so that the last bits, in which machines differ, do not grow
 EDGE = 1e-5  # the derivatives of a warp are infinite at the ends
 # priors: what is usual, and the standard deviation of its logarithm
 LENGTH = (
@@ -192,4 +193,4 @@ def fit(layout: Parameters, features: Array, z: Array, starts: list[Array], step
         for start in starts
     ]
     best = min(found, key=lambda one: float(one.fun))
-    return np.asarray(best.x)
+    return np.asarray(best.x.round(DECIMALS))
