@@ -76,7 +76,9 @@ def score(study):
 
 def trials(problem, optimizer):
     if optimizer == "bo":
-        return 60  # each costs as much as a hundred of the others', and is to be worth more than three of random search's
+        return (
+            60  # each costs as much as a hundred of the others', and is to be worth more than three of random search's
+        )
     return 600 if problem == "sixty" else 200  # ten generations move nothing in sixty dimensions
 
 
