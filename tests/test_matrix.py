@@ -96,7 +96,7 @@ def by_random_search(problem):
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("optimizer", NAMES)
+@pytest.mark.parametrize("optimizer", [pytest.param(n, marks=pytest.mark.slow) if n == "bo" else n for n in NAMES])
 def test_every_optimizer_works_on_every_problem(optimizer, problem):
     if (optimizer, problem) == ("grid", "sixty"):
         pytest.skip("a grid of 60 dimensions has more points than atoms")

@@ -58,7 +58,10 @@ def test_a_sound_optimizer_passes_in_each_form():
     check_optimizer("pso", topology="ring", expected={"better_than_nothing": "slow and thorough"})
 
 
-@pytest.mark.parametrize("name", sorted(i.name for i in eh.available_optimizers().values() if i.origin == "evohpo"))
+OURS = sorted(i.name for i in eh.available_optimizers().values() if i.origin == "evohpo")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "bo" else n for n in OURS])
 def test_our_own_optimizers_keep_their_promises(name):
     check_optimizer(name)
 

@@ -99,7 +99,9 @@ class Individual(Running):
     def start(self) -> None:
         """Make the folder ready for the next job, which the launcher is not yet asked for."""
         self.prepare()
-        begins = (self.trial.directory / STDOUT).stat().st_size
+        output = self.trial.directory / STDOUT
+        output.touch()
+        begins = output.stat().st_size
         self._reset()
         self.remember(Record(self._study, str(self.name), "", begins, self.trial.step))
 
