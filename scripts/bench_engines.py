@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import heapq
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 
@@ -46,6 +48,21 @@ class Kept:
         """Stay open."""
 
 
+class Shells(Kept):
+    """Scripts that find in a file how long each of them sleeps."""
+
+    def __init__(self, leaving):
+        self.file = Path(leaving.enter_context(tempfile.TemporaryDirectory())) / "seconds"
+        text = "mapfile -t d < $SECONDS_FILE; echo loss=$1; exec sleep ${d[$EVOHPO_TRIAL]}"
+        command, environment = ["bash", "-c", text, "bash", "{x}"], {"SECONDS_FILE": self.file}
+        shells = eh.Script(command, {"loss": r"loss=(\S+)"}, workers=WORKERS, environment=environment)
+        super().__init__(leaving.enter_context(shells))
+
+    def give(self, durations):
+        """Write down the durations; there is no objective to call."""
+        self.file.write_text("\n".join(f"{d:.4f}" for d in durations) + "\n", "utf-8")
+
+
 def bound(durations):
     """Return the time that perfect list scheduling takes."""
     free = [0.0] * WORKERS
@@ -56,9 +73,9 @@ def bound(durations):
 
 def ratio(evaluator, optimizer, durations):
     """Return the wall time of a study over the bound, and the driver's time on a core, in ms a trial."""
-    objective = None if evaluator is None else Slept(durations)
-    if evaluator is None:
-        evaluator = script(durations)
+    objective = Slept(durations)
+    if isinstance(evaluator, Shells):
+        objective = evaluator.give(durations)
     began, used = time.perf_counter(), time.process_time()
     eh.tune(
         objective, SPACE, minimize="loss", optimizer=optimizer, trials=len(durations), seed=1, evaluator=evaluator,
@@ -69,19 +86,12 @@ def ratio(evaluator, optimizer, durations):
     return wall / bound(durations), 1000 * core / len(durations)
 
 
-def script(durations):
-    """Return an evaluator whose trials are shells that sleep."""
-    seconds = " ".join(f"{d:.4f}" for d in durations)
-    text = f"d=({seconds}); echo loss=$1; exec sleep ${{d[$EVOHPO_TRIAL]}}"
-    return eh.Script(["bash", "-c", text, "bash", "{x}"], {"loss": r"loss=(\S+)"}, workers=WORKERS)
-
-
 def engines(leaving):
     """Return, by name, what makes an evaluator; what it opens is closed with `leaving`."""
     return {
         "threads": lambda: eh.Threads(WORKERS),
         "processes": lambda: Kept(leaving.enter_context(eh.Processes(WORKERS))),
-        "script": lambda: None,
+        "script": lambda: Shells(leaving),
         "dask": lambda: Kept(
             leaving.enter_context(eh.Dask({"n_workers": 2, "threads_per_worker": 4}, workers=WORKERS))
         ),
