@@ -81,7 +81,7 @@ class Comparison:
         asked = self.problems[at]
         if not asked.several:
             return None
-        signs = np.array([-1.0 if o.maximize else 1.0 for o in asked.goals.objectives])
+        signs = asked.goals.signs
         if asked.reference is not None:
             return np.asarray(signs * np.array(asked.reference))
         every = [r.F[(r.violation <= 0) & ~np.isnan(r.F[:, 0])] for (i, _, _), r in self.runs.items() if i == at]

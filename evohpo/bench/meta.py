@@ -148,8 +148,7 @@ def _fixed(default: Comparison, problem: Problem) -> Problem:
     """Return a problem with the best and the reference point that the default options found, where they are not known."""
     reference = default.reference(problem.name)
     if reference is not None:
-        signs = np.array([-1.0 if o.maximize else 1.0 for o in problem.goals.objectives])
-        problem = replace(problem, reference=tuple((signs * reference).tolist()))
+        problem = replace(problem, reference=tuple((problem.goals.signs * reference).tolist()))
     ends = default.values(problem.name)
     ends = ends[np.isfinite(ends)]
     if problem.optimum is None and len(ends):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from evohpo.bench.comparison import Comparison
 
-HERE = Path(__file__).parent / "page"
+HERE = Path(__file__).parent / "templates"
 ALL = "all problems"
 WORDS = {
     "regret_low": "from", "regret_high": "to", "low": "from", "high": "to", "cpu": "CPU s a proposal",

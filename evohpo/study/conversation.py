@@ -87,7 +87,7 @@ class Conversation:
         """Start counting afresh, as a fresh optimizer does."""
         self._rows = 0  # asked
         self._outstanding = 0  # own rows asked and not yet told
-        self._steady = False
+        self.steady = False  # whether it has proposed although results were out
 
     # ---- proposals
 
@@ -104,16 +104,6 @@ class Conversation:
             self._keys[trial.number] = proposal.key
 
     @property
-    def steady(self) -> bool:
-        """Whether the optimizer has proposed although results were out."""
-        return self._steady
-
-    @property
-    def generation_size(self) -> int:
-        """How many trials count as one generation, where the optimizer does not say."""
-        return self._size
-
-    @property
     def levelled(self) -> bool:
         """Whether the optimizer wants to know of every rung."""
         return self.resolved is not None and self.resolved.traits.fidelity
@@ -124,7 +114,7 @@ class Conversation:
         optimizer = self._started()
         if self.lookahead is not None:
             return self._propose_in_lockstep(optimizer, self.lookahead)
-        self._tell(self.untold.below(None if self._steady else self.untold.frontier()))
+        self._tell(self.untold.below(None if self.steady else self.untold.frontier()))
         return self._ask(optimizer, n)
 
     def _propose_in_lockstep(self, optimizer: Optimizer, lookahead: int) -> bool:
@@ -177,7 +167,7 @@ class Conversation:
     ) -> None:
         """Put proposals into the queue: rows are repaired and decoded, unless their configurations are given."""
         if self._outstanding:
-            self._steady = True
+            self.steady = True
         X: Any = rows
         if self.codec is not None and self.resolved is not None:
             X = self._repaired(rows)
@@ -195,9 +185,9 @@ class Conversation:
         heirs = np.asarray(population.heirs).tolist() if population.heirs is not None else [-1] * k
         explicit = size > 0
         for i in range(k):
-            g = generation if explicit else (self._rows + i) // self._size + self._generations_before
+            g = generation if explicit else (self._rows + i) // self.generation_size + self._generations_before
             if not explicit:
-                self.ledger.open_generation(g, self._size)
+                self.ledger.open_generation(g, self.generation_size)
             lineage = tuple(p for p in parents[i] if p >= 0)
             self.queue.append(
                 Proposal(chromosomes[i], configs[i], g, lineage, operator[i], keys[i], limits[i], heirs[i])
@@ -216,7 +206,8 @@ class Conversation:
             raise OptimizerError(f"optimizer {name!r} proposed an illegal configuration: {error}") from error
 
     @property
-    def _size(self) -> int:
+    def generation_size(self) -> int:
+        """How many trials count as one generation, where the optimizer does not say."""
         return self.settings.population or GENERATION
 
     def _generation(self, optimizer: Optimizer, k: int) -> tuple[int, int]:

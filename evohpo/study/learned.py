@@ -76,7 +76,7 @@ class Learned:
         if first.fitness is None:
             raise UsageError(f"trial {first.number} has no result: {first.error or first.status}")
         k = 0 if metric is None else names.index(metric)
-        return self.ledger.repeats.estimate(first, -1.0 if self.goals.objectives[k].maximize else 1.0, k)
+        return self.ledger.repeats.estimate(first, float(self.goals.signs[k]), k)
 
     def front(self) -> list[Trial]:
         """Return the feasible trials that no other one dominates; with one objective, the best alone."""
@@ -155,8 +155,7 @@ class Learned:
             point = [point[name] for name in metrics if name in point]
         if len(point) != len(metrics):
             raise UsageError(f"reference={reference!r}: give a value for each of {', '.join(metrics)}")
-        signs = np.array([-1.0 if o.maximize else 1.0 for o in self.goals.objectives])
-        return self.ledger.hypervolume(np.asarray(point, float) * signs)
+        return self.ledger.hypervolume(np.asarray(point, float) * self.goals.signs)
 
     def moments(self) -> list[Moment]:
         """Return when trials were started, paused, taken up again and ended, in order; attached ones were not.

@@ -7,10 +7,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from evohpo.errors import IllegalDefinition, IllegalValue, UsageError
 from evohpo.space.expressions import Expression
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BASELINE = "baseline"  # in a constraint: what trial 0 has as the metric that is compared
 
@@ -76,6 +81,11 @@ class Goals:
     def metrics(self) -> tuple[str, ...]:
         """Names of the objectives' metrics."""
         return tuple(o.metric for o in self.objectives)
+
+    @property
+    def signs(self) -> NDArray[np.float64]:
+        """`(m,)` what makes fitness of the objectives' metrics, and metrics of fitness: -1 where one is maximised, else 1."""
+        return np.array([-1.0 if o.maximize else 1.0 for o in self.objectives])
 
     def check(self, value: Any) -> dict[str, Any]:
         """Return what an objective returned as a dict of metrics.

@@ -22,16 +22,14 @@ EFFORT = 3_000_000  # of all of them together, in points of three-dimensional fr
 
 def hypervolume(study: Study) -> Any:
     """See `Plots.hypervolume`."""
-    objectives = study.goals.objectives
-    if len(objectives) < 2:
+    if len(study.goals.objectives) < 2:
         raise UsageError("one objective has no hypervolume: history() shows its best so far")
     reference = study.reference
     if not reference:
         raise UsageError("no trial is feasible yet, so that nothing is dominated")
-    signs = np.array([-1.0 if o.maximize else 1.0 for o in objectives])
     trials = [t for t in study.trials if t.feasible]
     F = np.array([t.fitness for t in trials], float)
-    point = np.array([reference[o.metric] for o in objectives], float) * signs
+    point = np.array([reference[m] for m in study.goals.metrics], float) * study.goals.signs
     numbers, volumes = grown(F, point)
     at = [trials[i].number for i in numbers] + [study.trials[-1].number]
     volumes = [*volumes, volumes[-1]]
@@ -41,7 +39,7 @@ def hypervolume(study: Study) -> Any:
     )
     worst = "" if all(m in known for m in reference) else " Where there is no threshold: the worst feasible value."
     subtitle = f"Volume between the front and the reference point {named}.{worst}"
-    made = figure(f"Hypervolume of {' and '.join(text(o.metric, 24) for o in objectives)}", subtitle, 360)
+    made = figure(f"Hypervolume of {' and '.join(text(m, 24) for m in study.goals.metrics)}", subtitle, 360)
     made.add_trace(
         graph_objects().Scatter(
             x=at, y=volumes, mode="lines", line={"color": palette.BLUE, "width": 2.5, "shape": "hv"},

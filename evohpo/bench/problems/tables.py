@@ -86,8 +86,7 @@ def _known(replayed: Replayed, goals: Goals) -> tuple[float | None, tuple[float,
     if not legal or goals.relative:
         return None, None
     F = np.array([goals.fitness(r) for r in legal])
-    signs = np.array([-1.0 if o.maximize else 1.0 for o in goals.objectives])
     if F.shape[1] == 1:
-        return float(F.min() * signs[0]), None
+        return float(F.min() * goals.signs[0]), None
     worst = F.max(0)
-    return hypervolume(F[front(F)], worst), tuple((worst * signs).tolist())
+    return hypervolume(F[front(F)], worst), tuple((worst * goals.signs).tolist())

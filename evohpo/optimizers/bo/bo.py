@@ -71,6 +71,7 @@ class BayesianOptimization:
         resource_acq_threshold: int = 3,
     ) -> None:
         from scipy.stats import qmc
+        from threadpoolctl import ThreadpoolController
 
         from evohpo.optimizers.bo.belief import Belief
         from evohpo.optimizers.bo.model import Fitting
@@ -89,6 +90,7 @@ class BayesianOptimization:
         self.first, self.threshold = num_init_random, resource_acq_threshold
         fitting = Fitting(opt_nstarts, opt_maxiter, opt_skip_init_length, opt_skip_period)
         self.belief: Belief = Belief(self.domain, problem.n_objectives, fitting)
+        self.blas = ThreadpoolController()  # of all libraries that the models use, which are loaded by now
         self.sobol = qmc.Sobol(problem.dim, seed=rng)
         self.told = Results.none(problem.dim, problem.n_objectives)  # canonical rows, thinned
         self.usual = np.empty((0, problem.n_objectives))
@@ -137,9 +139,12 @@ class BayesianOptimization:
         pending = np.array([*self.pending.values()][-PENDING:]).reshape(-1, self.problem.dim)
         resource, there = self._level()
         margin = MARGIN if self.asked % EVERY == 0 else 0.0
-        score = self.belief.acquisition(self.told, self.count, self.usual, pending, resource, margin, self.rng)
         parents = self.told.X[there[: max(4, round(PARENTS * len(there)))]]
-        row = evolve(score, parents, self.known, self.domain, self.rng)
+        with self.blas.limit(
+            limits=1
+        ):  # of matrices this small threads make nothing but heat: up to twenty times the cost
+            score = self.belief.acquisition(self.told, self.count, self.usual, pending, resource, margin, self.rng)
+            row = evolve(score, parents, self.known, self.domain, self.rng)
         self.exhausted = row.tobytes() in self.known
         return row, "expected improvement"
 
