@@ -125,7 +125,7 @@ def run(
     budget = (
         trials if trials is not None else generations * size if generations is not None and size is not None else None
     )
-    study.begin(budget=budget, workers=evaluator.capacity)
+    study.begin(budget=budget, generations=generations, workers=evaluator.capacity)
     loop = _Loop(
         study, objective, evaluator, trials, generations, None if stop is None else as_rule(stop), timeout, told, stragglers
     )  # fmt: skip

@@ -39,6 +39,7 @@ class Progress:
         self.study, self.trials, self.generations, self.timeout = study, trials, generations, timeout
         self.console = console or Console(stderr=True)
         self._began, self._ended_before = time.monotonic(), study.ledger.ended
+        self._strategy = study.strategy
         self._live: object | None = None
 
     @property
@@ -91,7 +92,8 @@ class Progress:
             bar,
             f"{share:.0%}" if share is not None else "",
         )
-        return Group(head, Text(self.line))
+        said = [Text(self._strategy, style="dim")] if self._strategy else []
+        return Group(head, *said, Text(self.line))
 
     def __enter__(self) -> Self:
         if self.console.is_terminal or self.console.is_jupyter:

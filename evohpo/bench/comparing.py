@@ -62,7 +62,7 @@ def compare(
     """
     problems = _problems(objective, space, maximize, minimize, constraints)
     numbers = _seeds(seeds)
-    named = labelled(optimizers, numbers[0], max(len(p.goals.objectives) for p in problems))
+    named = labelled(optimizers, numbers[0])
     for name, value in (("trials", trials), ("workers", workers)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UsageError(f"{name}={value!r}: must be a whole number of at least 1")
@@ -113,7 +113,7 @@ def _problems(objective: Any, space: Any, maximize: Any, minimize: Any, constrai
     return problems_of(objective)
 
 
-def labelled(optimizers: Iterable[Any] | Mapping[str, Any], seed: int, n_objectives: int) -> dict[str, Any]:
+def labelled(optimizers: Iterable[Any] | Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return optimizers by label, each looked at so that what cannot run is refused now.
 
     Raises:
@@ -123,7 +123,7 @@ def labelled(optimizers: Iterable[Any] | Mapping[str, Any], seed: int, n_objecti
         raise UsageError(f'optimizers={optimizers!r}: give several, such as ["ga", "de"]')
     named = dict(optimizers) if isinstance(optimizers, Mapping) else None
     given = list(optimizers) if named is None else list(named.values())
-    resolved = [resolve(made(o, seed), n_objectives=n_objectives) for o in given]
+    resolved = [resolve(made(o, seed)) for o in given]
     if len(given) < 2:
         raise UsageError(f"there {'is one optimizer' if given else 'are no optimizers'}: a comparison takes two")
     if named is not None:

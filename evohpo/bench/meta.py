@@ -114,7 +114,7 @@ def tune(
     if held_out is not None and both:
         raise UsageError(f"held_out: {both[0]} is tuned on too, so it cannot judge; give other problems or instances")
     space = options_of(target, options)
-    name = resolve(target, max(len(p.goals.objectives) for p in trained)).name
+    name = resolve(target).name
     folder = None if store is None else Path(store)
     numbers = range(1, seeds + 1)
     default = Setting(target, trained, budget, numbers).comparison({}, workers, progress)

@@ -195,6 +195,7 @@ def _print_header(console: Console, study: Study) -> None:
         "about": study.settings.description,
         "goals": str(study.goals),
         "optimizer": " ".join([study.optimizer, *(f"{k}={v}" for k, v in study.settings.optimizer["options"].items())]),
+        "strategy": study.strategy,
         "pruner": pruner_text(study.settings.pruner) if study.settings.pruner else "",
         "seed": str(study.seed),
         "trials": f"{len(study.trials)} ({counts}{f'; {reused} reused' if reused else ''})",

@@ -96,7 +96,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
         objective = _objective(arguments["objective"])
     definition = defined(given, arguments)
     check_run(objective, arguments["workers"] or 1, arguments["trials"], arguments["generations"], arguments["timeout"])
-    _check_budget(arguments, definition["optimizer"], len(given["maximize"]) + len(given["minimize"]))
+    _check_budget(arguments, definition["optimizer"])
     evaluator = working.evaluator_of(arguments)
     _drive(ctx, Study(**definition), objective, arguments, evaluator, given)
 
@@ -232,14 +232,14 @@ def stop_rule(arguments: dict[str, Any]) -> Stop | None:
     return None if target is None and stagnation is None else Stop(target=target, stagnation=stagnation)
 
 
-def _check_budget(arguments: dict[str, Any], optimizer: Any, n_objectives: int) -> None:
+def _check_budget(arguments: dict[str, Any], optimizer: Any) -> None:
     """Say that there is no budget before a store is made, not after."""
     from evohpo.optimizers import resolve
 
     given = any(
         arguments[name] is not None for name in ("trials", "generations", "timeout", "stop_target", "stagnation")
     )
-    if not given and not resolve(optimizer, max(1, n_objectives)).traits.finite:
+    if not given and not resolve(optimizer).traits.finite:
         raise UsageError("say how long: --trials, --generations, --timeout, --stop-target or --stagnation")
 
 

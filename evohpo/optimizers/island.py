@@ -98,6 +98,7 @@ class Island:
             seed=int(rng.integers(2**31)),
             space=problem.space,
             encoding=self.codec,
+            prior=[(self.codec.encode(X), scores) for X, scores in problem.prior],
         )
         self._optimizer = member.start(task, rng)
         self._queue: deque[Row] = deque()

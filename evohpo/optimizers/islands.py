@@ -16,12 +16,14 @@ import numpy as np
 
 from evohpo.errors import UnknownName, UsageError
 from evohpo.optimizers.island import Island, Row
-from evohpo.optimizers.protocol import Population, Problem, Results, Traits
+from evohpo.optimizers.post import Post, population
 from evohpo.optimizers.registry import Resolved, Use, optimizer, resolve, use
 from evohpo.space import Configs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from evohpo.optimizers.protocol import Population, Problem, Results, Traits
 
 NAME = "islands"
 COUNT = 4  # islands where nobody says how many
@@ -53,8 +55,9 @@ class Archipelago:
     Args:
         problem: the task.
         rng: the source of all draws; each island gets a child of it.
-        optimizer: what runs on every island, or a list of what runs on one island each, which is gone through again where
-            `count` is larger. A member is whatever `evohpo.tune` accepts, or `{"name": ..., "options": {...}}`.
+        optimizer: what runs on every island ("ga", or "nsga2" for several objectives, where not given), or a list of what
+            runs on one island each, which is gone through again where `count` is larger. A member is whatever
+            `evohpo.tune` accepts, or `{"name": ..., "options": {...}}`.
         count: islands; 4, or as many as there are in the list, where not given.
         migrate_every: generations of the receiving island between two migrations, 1 or more.
         topology: who sends to whom: all to all ("complete"), each to the next one ("ring"), the first to all others and
@@ -73,7 +76,7 @@ class Archipelago:
         problem: Problem,
         rng: np.random.Generator,
         *,
-        optimizer: Any = "auto",
+        optimizer: Any = None,
         count: int | None = None,
         migrate_every: int = 2,
         topology: Literal["complete", "ring", "star", "random"] = "complete",
@@ -93,13 +96,13 @@ class Archipelago:
         ]
         self.due = [migrate_every] * len(plan)  # generations after which immigrants come to each island
         self.turn, self.given = 0, 0  # whose turn it is, and what it has given in it
-        self.home: dict[int, Island] = {}  # by trial number
+        self.post = Post(self.islands, levelled=self.levelled)
 
     @staticmethod
     def traits_with(declared: Traits, options: Mapping[str, Any]) -> Traits:
         """Return the traits of islands with these options: whatever one of the algorithms needs of a study."""
         check(options.get("count"), **{k: v for k, v in options.items() if k not in ("optimizer", "count")})
-        plan = members(options.get("optimizer", "auto"), options.get("count"))
+        plan = members(options.get("optimizer"), options.get("count"))
         return replace(
             declared,
             fidelity=any(member.traits.fidelity for member in plan),
@@ -124,29 +127,11 @@ class Archipelago:
             self.turn, self.given = turn, given
         elif all(island.ended for island in self.islands):
             return None
-        return _population(rows)
+        return population([(number, f"island {number}", row) for number, row in rows])
 
     def tell(self, results: Results) -> None:
         """Hand each result to the island that it comes from, what nobody proposed to all of them; then let migrate."""
-        if not self.levelled:  # a trial that pauses counts as it stands; should it go on, its result comes once more
-            results = replace(results, final=np.ones(len(results), bool))
-        serials: dict[int, list[int]] = {}
-        rows: dict[int, list[int]] = {}
-        unasked: dict[Island | None, list[int]] = {}  # by the island that they are later results of
-        for i, trial in enumerate(results.trials.tolist()):
-            key = results.keys[i] if len(results.keys) else None
-            if key is not None:
-                number, serial = key
-                serials.setdefault(number, []).append(serial)
-                rows.setdefault(number, []).append(i)
-                self.home[trial] = self.islands[number]
-            elif results.final[i]:
-                unasked.setdefault(self.home.get(trial), []).append(i)
-        for home, index in unasked.items():
-            for island in self.islands if home is None else [home]:
-                island.receive(results.take(index), own=home is not None)
-        for number in sorted(rows):
-            self.islands[number].tell(serials[number], results.take(rows[number]))
+        rows = self.post.deliver(results)
         for number in sorted(rows):
             if (over := self.islands[number].generations) >= self.due[number]:
                 self.due[number] = over + self.every
@@ -165,7 +150,7 @@ class Archipelago:
 
 
 def Islands(  # noqa: N802 - it is used like the pruners' classes
-    optimizer: Any = "auto",
+    optimizer: Any = None,
     count: int | None = None,
     migrate_every: int = 2,
     topology: str = "complete",
@@ -181,7 +166,7 @@ def Islands(  # noqa: N802 - it is used like the pruners' classes
     """
     check(count, migrate_every, topology, migrants, policy)
     members(optimizer, count)
-    given = [_plain(m) for m in optimizer] if isinstance(optimizer, list | tuple) else _plain(optimizer)
+    given = [_plain(m) for m in optimizer] if isinstance(optimizer, list | tuple) else optimizer and _plain(optimizer)
     return use(
         NAME, optimizer=given, count=count, migrate_every=migrate_every, topology=topology, migrants=migrants,
         policy=policy,
@@ -206,18 +191,20 @@ def check(
 
 
 def members(given: Any, count: int | None, n_objectives: int = 1) -> list[Resolved]:
-    """Return the algorithm of each island.
+    """Return the algorithm of each island: "ga", or "nsga2" for several objectives, where none is given.
 
     Raises:
         UsageError: see `Archipelago`.
     """
+    if given is None:
+        given = "nsga2" if n_objectives > 1 else "ga"
     listed: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
     if not listed:
         raise UsageError("islands of no algorithm: give at least one")
     n = (len(listed) if isinstance(given, list | tuple) else COUNT) if count is None else count
     if n < len(listed):
         raise UsageError(f"islands: {len(listed)} algorithms on count={n} islands: each needs one, leave count out")
-    plan = [resolve(_spec(listed[i % len(listed)]), n_objectives) for i in range(n)]
+    plan = [resolve(_spec(listed[i % len(listed)])) for i in range(n)]
     for i, member in enumerate(plan):
         if member.name == NAME:
             raise UsageError("an island cannot be made of islands: list all algorithms in one evohpo.Islands([...])")
@@ -260,20 +247,6 @@ def _plain(member: Any) -> Any:
     found = resolve(_spec(member))
     if not found.rebuildable:
         return member
-    if member == "auto" or not (found.options or found.repaired):
+    if not (found.options or found.repaired):
         return member if isinstance(member, str) else found.name
     return {"name": found.name, "options": dict(found.options), "repaired": found.repaired}
-
-
-def _population(rows: Sequence[tuple[int, Row]]) -> Population:
-    parents = np.full((len(rows), max((len(row.parents) for _, row in rows), default=0)), -1)
-    for i, (_, row) in enumerate(rows):
-        parents[i, : len(row.parents)] = row.parents
-    steps, heirs = np.array([row.steps for _, row in rows]), np.array([row.heir for _, row in rows])
-    X: Any = [row.config for _, row in rows]
-    return Population(
-        X, parents,
-        [f"island {number}: {row.operator}" if row.operator else f"island {number}" for number, row in rows],
-        [(number, row.serial) for number, row in rows],
-        steps if steps.any() else None, heirs if (heirs >= 0).any() else None,
-    )  # fmt: skip

@@ -139,6 +139,7 @@ class Problem:
         population: the population the user asked for, or None.
         workers: how many trials can run at once. An algorithm that uses it is not independent of the machine.
         budget: how many trials there will be at most, or None.
+        generations: how many generations there will be at most, or None.
         max_steps: the last step of an objective that trains in steps, or None.
         seed: the study's seed.
         space: the space, for algorithms with an interest in it.
@@ -155,6 +156,7 @@ class Problem:
     population: int | None = None
     workers: int = 1
     budget: int | None = None
+    generations: int | None = None
     max_steps: int | None = None
     seed: int = 0
     space: Space | None = None

@@ -33,7 +33,7 @@ BUILT_IN = {
     "random": "random", "sobol": "sobol", "grid": "grid", "ga": "ga", "ga-steady": "steady", "de": "de",
     "de-steady": "steady", "pso": "pso", "cmaes": "cmaes", "es": "cmaes", "paes": "paes", "nsga2": "nsga2", "sa": "sa",
     "nsga3": "nsga3", "moead": "moead", "mo-cmaes": "mocmaes", "eda": "eda", "dehb": "dehb", "pbt": "pbt",
-    "islands": "islands", "tpe": "tpe", "bo": "bo.bo",
+    "islands": "islands", "tpe": "tpe", "bo": "bo.bo", "auto": "auto",
     **{f"inspyred.{name}": "inspyred" for name in ("ga", "es", "sa", "dea", "eda", "pso", "aco", "nsga2", "paes")},
 }  # fmt: skip
 ADAPTERS = {"inspyred": "evohpo.optimizers.inspyred:adapt"}
@@ -220,7 +220,7 @@ def get(name: str) -> Registered:
         return _registered[name]
     found = plugins.plugins("evohpo.optimizers")
     if name not in found:
-        raise UnknownName("optimizer", name, {*_registered, *BUILT_IN, *found, "auto"})
+        raise UnknownName("optimizer", name, {*_registered, *BUILT_IN, *found})
     return _load(found[name])
 
 
@@ -253,19 +253,13 @@ def use(target: Any, /, *, repaired: bool = False, **options: Any) -> Use:
     return Use(target, options, repaired)
 
 
-def choose(n_objectives: int) -> str:
-    """Return the name that "auto" stands for: "nsga2" for several objectives, "ga" for one."""
-    return "nsga2" if n_objectives > 1 else "ga"
-
-
-def resolve(spec: Any, n_objectives: int = 1) -> Resolved:
+def resolve(spec: Any) -> Resolved:
     """Return `spec` ready to be started; nothing runs yet.
 
     A live object has a state, so each start takes a copy of it. One that cannot be copied can be started once.
 
     Args:
         spec: a name, or an optimizer in any of its forms, or `use(...)` of these.
-        n_objectives: how many objectives the study has; "auto" depends on it.
 
     Raises:
         UnknownName: nobody registered that name.
@@ -274,7 +268,7 @@ def resolve(spec: Any, n_objectives: int = 1) -> Resolved:
     wanted = spec if isinstance(spec, Use) else Use(spec, {})
     target, adapter, named = wanted.target, None, False
     if isinstance(target, str):
-        entry = get(choose(n_objectives) if target == "auto" else target)
+        entry = get(target)
         named = True
     elif found := target if isinstance(target, Registered) else _find(target):
         entry, named = found, True

@@ -51,7 +51,7 @@ class SteadyGA:
         self.members = Results.none(problem.dim, 1)
 
     def ask(self, n: int) -> Population:
-        """Return `n` children; the first `population` rows are a Latin hypercube."""
+        """Return `n` children; the first rows are of a Latin hypercube, one less for every individual known before."""
         X, parents, operator = zip(*(self._propose() for _ in range(n)), strict=True)
         return Population(np.array(X).reshape(n, -1), parents=np.array(parents), operator=operator)
 
@@ -69,6 +69,7 @@ class SteadyGA:
 
     def tell(self, results: Results) -> None:
         """Let the told compete with the population; the worst fall out, the older of equals stay."""
+        forgo(self.fresh, results)
         both = Results.concatenate([self.members, results])
         self.members = both.take(operators.order(both)[: self.population])
 
@@ -135,6 +136,7 @@ class SteadyDE:
 
     def tell(self, results: Results) -> None:
         """Settle each row in its slot if that is empty or holds nothing better; strangers compete with the worst."""
+        forgo(self.fresh, results)
         for i in range(len(results)):
             row = results.take([i])
             slot = self._slot(row.keys[0] if len(row.keys) else None)
@@ -149,3 +151,9 @@ class SteadyDE:
             return empty[0]
         slots = list(self.members)
         return slots[int(operators.order(Results.concatenate(list(self.members.values())))[-1])]
+
+
+def forgo(fresh: list[Array], results: Results) -> None:
+    """Take a row off those to begin with for each result that nobody asked for: it fills its place in the population."""
+    known = int((results.numbers < 0).sum())
+    del fresh[max(len(fresh) - known, 0) :]

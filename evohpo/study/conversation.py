@@ -339,6 +339,16 @@ class Conversation:
             return self._started()
         return self._optimizer
 
+    @property
+    def strategy(self) -> str:
+        """What the optimizer says it does for this problem, and why; "" if it does not."""
+        target = self.resolved.target if self.resolved is not None else None
+        return (
+            str(target.strategy(self._new_problem()))
+            if isinstance(target, type) and hasattr(target, "strategy")
+            else ""
+        )
+
     def _start(self, problem: Problem) -> Optimizer:
         assert self.resolved is not None
         return self.resolved.start(problem, self._seeds.optimizer(self._restarts))

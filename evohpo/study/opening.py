@@ -33,13 +33,10 @@ def load(path: str | Path, optimizer: Any = None, pruner: Any = None) -> Study:
     journal = Journal(Path(path), write=False)
     settings = Settings.from_header(journal.header())
     recorded = settings.optimizer
-    n = len(settings.goals.objectives)
     resolved = None
     if optimizer is not None:
-        resolved = resolve(optimizer, n_objectives=n)
+        resolved = resolve(optimizer)
     elif recorded["rebuildable"]:
         with contextlib.suppress(UsageError):  # its plugin is not installed here: the study can still be read
-            resolved = resolve(
-                use(recorded["name"], repaired=recorded["repaired"], **recorded["options"]), n_objectives=n
-            )
+            resolved = resolve(use(recorded["name"], repaired=recorded["repaired"], **recorded["options"]))
     return Study.opened(settings, resolved, pruner_of(settings.pruner) if pruner is None else pruner, journal)

@@ -87,7 +87,7 @@ class Study(Learned, Closing):
         check(duplicates, population, lookahead, seed)
         check_repeats(repeats)
         pruner = resolve_pruner(pruner)
-        resolved = resolve(optimizer, n_objectives=len(goals.objectives))
+        resolved = resolve(optimizer)
         first = [space.complete(dict(config)) for config in ([initial] if isinstance(initial, Mapping) else initial)]
         settings = Settings(
             space, goals, describe(resolved), draw() if seed is None else int(seed), population, duplicates, lookahead,
@@ -171,6 +171,11 @@ class Study(Learned, Closing):
     def optimizer(self) -> str:
         """The optimizer's name."""
         return str(self.settings.optimizer["name"])
+
+    @property
+    def strategy(self) -> str:
+        """What the optimizer chose for this task, and why, in one line; "" where there was nothing to choose."""
+        return self._chronicle.conversation.strategy
 
     @property
     def seconds(self) -> float:

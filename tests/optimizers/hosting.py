@@ -39,7 +39,7 @@ class Host:
     """Talks to one optimizer; `X` and `F` collect all generations, `sizes` how many rows each ask gave."""
 
     def __init__(self, spec, objective=sphere, dim=3, seed=1, **kwargs):
-        self.resolved = resolve(spec, kwargs.get("n_objectives", 1))
+        self.resolved = resolve(spec)
         self.problem = problem(dim, **kwargs)
         self.optimizer = self.resolved.start(self.problem, np.random.default_rng(seed))
         self.objective, self.shuffle = objective, None

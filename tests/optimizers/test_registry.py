@@ -153,11 +153,6 @@ def test_the_fingerprint_names_distributions_and_versions():
     assert resolve(walk).origin == f"{__name__}:walk"
 
 
-def test_auto_depends_on_the_number_of_objectives():
-    assert (registry.choose(1), registry.choose(2)) == ("ga", "nsga2")
-    assert resolve("auto", 2).name == "nsga2"
-
-
 def test_a_plugin_that_fails_to_import_is_listed_with_its_error_and_hides_nobody(names, monkeypatch):
     group = "evohpo.optimizers"
     pretend(

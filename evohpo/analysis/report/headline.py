@@ -68,6 +68,7 @@ def headline_of(study: Study) -> Headline:
     settings, ledger = study.settings, study.ledger
     facts = [
         ("optimizer", study.optimizer),
+        *([("strategy", study.strategy)] if study.strategy else []),
         *([("pruner", pruner_text(settings.pruner))] if settings.pruner else []),
         ("parameters", str(len(study.space.searched))),
         ("seed", str(study.seed)),

@@ -74,7 +74,7 @@ class Belief:
                 for j, learner in enumerate(self._objectives)
             ]
             directions = _directions(len(learned), rng) if len(learned) > 1 else None
-            fine = domain.coordinates(told.X[~trouble], resource)
+            fine = np.concatenate([domain.coordinates(told.X[~trouble], resource), imagined])
             parts.append(_improving(learned, fine, imagined, margin, directions))
             if trouble.any():
                 models = self._trouble.learn(features, _labels(told), count)
