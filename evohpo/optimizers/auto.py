@@ -95,12 +95,13 @@ class Arm:
         name: of the algorithm.
         problem: the task.
         rng: the source of its draws.
+        best: results that it begins with, if any.
     """
 
-    def __init__(self, name: str, problem: Problem, rng: np.random.Generator) -> None:
+    def __init__(self, name: str, problem: Problem, rng: np.random.Generator, best: Results) -> None:
         self.name, self.island = (
             name,
-            Island(resolve(use(name, **OPTIONS.get(name, {}))), problem, 1, rng, levelled=True),
+            Island(resolve(use(name, **OPTIONS.get(name, {}))), problem, 1, rng, levelled=True, inherited=best),
         )
         self.tries = self.wins = 0.0
         self.due = 0.0  # trials that it should have had by now, less those it had
@@ -153,6 +154,7 @@ class Auto:
         self.best = Results.none(0, problem.n_objectives)  # best first, with configurations
         self.told = 0
         self.out = set[tuple[int, int]]()  # keys
+        self.held: list[Results] = []  # of a generation that is out
         if self.plan.generation is not None:
             self.generation = -1
         self._join(names[:1] if self.plan.first else names)
@@ -187,9 +189,7 @@ class Auto:
         share /= share.sum()
         for i in np.argsort(-(np.array([arm.due for arm in taking]) + share), kind="stable").tolist():
             row = taking[i].island.next(1)
-            if (
-                row is not None
-            ):  # an ask that gives nothing is not repeated on resume, so that only here something changes
+            if row is not None:  # only now something may change: an ask that gives nothing is not repeated on resume
                 for arm, part in zip(taking, share.tolist(), strict=True):
                     arm.due = min(arm.due + part, ELITE)
                 taking[i].due -= 1
@@ -204,11 +204,18 @@ class Auto:
     # ---- results
 
     def tell(self, results: Results) -> None:
+        """Learn from results; in generations when the last one of them is there, so that no timing can matter."""
+        self.out.difference_update(results.keys[i] for i in np.flatnonzero(results.final).tolist() if len(results.keys))
+        self.held.append(results)
+        if self.plan.generation is None or (self.generation >= 0 and not self.out):
+            held, self.held = Results.concatenate(self.held), []
+            self._learn(held)
+
+    def _learn(self, results: Results) -> None:
         """Hand results to whom they belong, then to the others: all to the model, the best to evolution."""
         rows = self.post.deliver(results)
         over = np.flatnonzero(results.final)
         self.told += len(over)
-        self.out.difference_update(results.keys[i] for i in over.tolist() if len(results.keys))
         news = set(self._rank(results.take(over), over).tolist())
         for number, arm in enumerate(self.arms):
             for i in rows.get(number, []):
@@ -219,7 +226,7 @@ class Auto:
                 continue
             foreign = [i for other, index in rows.items() if other != number for i in index if results.final[i]]
             arm.island.receive(results.take([i for i in sorted(foreign) if arm.name == MODEL or i in news]))
-        if self.told >= ALONE and len(self.arms) == 1:
+        if self.told >= ALONE and self.plan.first and len(self.arms) == 1:
             self._join(self.plan.others)
 
     def _rank(self, new: Results, index: Integers) -> Integers:
@@ -236,7 +243,6 @@ class Auto:
 
     def _join(self, names: Iterable[str]) -> None:
         for name in names:
-            arm = Arm(name, self.problem, self.streams[name])
-            arm.island.receive(self.best)
+            arm = Arm(name, self.problem, self.streams[name], self.best)
             self.arms.append(arm)
             self.post.islands.append(arm.island)

@@ -38,7 +38,7 @@ def cmaes(
 ) -> Generator[Population, Results, None]:
     """Sample a normal distribution and move it, shape and all, towards what ranks best; the middle is the first sample.
 
-    Where results are known before, it begins at the best of these instead.
+    Where results are inherited it begins at the best of these instead.
 
     A sample of which a continuous gene leaves [0, 1] is drawn anew; one that finds no way in is reflected, and the model
     learns from the reflected point (the repair of Hansen's section B.5). Discrete genes keep a margin of probability in
@@ -58,13 +58,13 @@ def cmaes(
         raise UsageError(f"population = {population}: a generation has at least 1 individual")
     size = 4 + int(3 * np.log(max(problem.dim, 1))) if population is None else population  # eq. 48
     samples, mean, first = max(size, LEAST), np.full(problem.dim, 0.5), True
-    if len(problem.known):
-        mean = problem.known.X[order(problem.known)[0]].copy()
+    if problem.inherited is not None:
+        mean = problem.inherited.X[order(problem.inherited)[0]].copy()
     while True:
         model = _Model(problem.genes, mean, sigma, samples)
         while not model.finished():
             Y, X = model.sample(rng)
-            if first and not len(problem.known):
+            if first:
                 Y[0], X[0] = 0.0, mean
             told = yield from _in_batches(X, size if size < LEAST else samples)
             by = order(told)

@@ -62,6 +62,7 @@ class Island:
         share: how many islands there are.
         rng: the source of all the algorithm's draws.
         levelled: results at rungs come too, so that those of trials that ended early are not moved yet.
+        inherited: what it begins with, with configurations, where it takes over.
 
     Attributes:
         size: individuals that count as a generation where the algorithm does not count them itself.
@@ -70,8 +71,9 @@ class Island:
     """
 
     def __init__(
-        self, member: Resolved, problem: Problem, share: int, rng: np.random.Generator, *, levelled: bool
-    ) -> None:
+        self, member: Resolved, problem: Problem, share: int, rng: np.random.Generator, *, levelled: bool,
+        inherited: Results | None = None,
+    ) -> None:  # fmt: skip
         assert problem.space is not None
         encoding = member.traits.encoding or Real()
         self.codec, self._matrix = encoding.bind(problem.space), not isinstance(encoding, Configs)
@@ -100,6 +102,10 @@ class Island:
             encoding=self.codec,
             prior=[(self.codec.encode(X), scores) for X, scores in problem.prior],
         )
+        if inherited is not None and (k := len(inherited)):
+            task.inherited = self._translated(
+                inherited, self.codec.encode(inherited.X), np.full(k, -1), [None] * k, [0] * k
+            )
         self._optimizer = member.start(task, rng)
         self._queue: deque[Row] = deque()
         self._out: dict[int, Row] = {}  # proposed and not told, by serial number
@@ -203,6 +209,9 @@ class Island:
             self._say(results, X, np.full(k, -1), [None] * k, [self.generations] * k)
 
     def _say(self, results: Results, X: Any, numbers: Any, keys: list[Any], generations: list[int]) -> None:
+        self._optimizer.tell(self._translated(results, X, numbers, keys, generations))
+
+    def _translated(self, results: Results, X: Any, numbers: Any, keys: list[Any], generations: list[int]) -> Results:
         told = [
             Told(None if failed else tuple(f), v, g, s, self._last is None or s >= self._last)
             for f, failed, v, g, s in zip(
@@ -212,7 +221,7 @@ class Island:
         ]  # fmt: skip
         F, violation = self._fitness(told)
         X = np.array(X).reshape(len(keys), self.codec.dim) if self._matrix else list(X)
-        self._optimizer.tell(replace(results, X=X, F=F, violation=violation, numbers=numbers, keys=keys))
+        return replace(results, X=X, F=F, violation=violation, numbers=numbers, keys=keys)
 
     def best(self) -> Results:
         """Return the best of its own individuals, best first, at most `size`; where steps tell, of those that came furthest."""

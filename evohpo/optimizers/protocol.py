@@ -146,6 +146,7 @@ class Problem:
         encoding: the bound encoding: `encoding.decode(X)`, `encoding.encode(configs)`.
         prior: what earlier studies of related tasks found, a pair a study: chromosomes `(n, dim)` and scores `(n,)` in [0, 1),
             the share of that study's results that were better.
+        inherited: results to begin with instead of a first population, where an algorithm takes over from another.
         known: results told that this optimizer never proposed (baselines, warm starts); it grows as they come.
     """
 
@@ -162,6 +163,7 @@ class Problem:
     space: Space | None = None
     encoding: Any = None
     prior: Sequence[tuple[Array, Array]] = ()
+    inherited: Results | None = None
     known: Results = field(init=False)
 
     def __post_init__(self) -> None:

@@ -31,11 +31,11 @@ def latin_hypercube(n: int, dim: int, rng: np.random.Generator) -> Array:
 def start(problem: Problem, rng: np.random.Generator, n: int) -> Generator[Population, Results, Results]:
     """Yield a Latin hypercube of `n` rows and return the best `n` of its results and of all that was known before.
 
-    Without known points the results keep the order of the rows; where `n` or more are known nothing is yielded, these are
-    the first population. Use it as `told = yield from start(problem, rng, n)`.
+    Without known points the results keep the order of the rows. Where as many are inherited they are returned at once. Use it
+    as `told = yield from start(problem, rng, n)`.
     """
-    if len(problem.known) >= n > 0:
-        return problem.known.take(order(problem.known)[:n])
+    if (inherited := problem.inherited) is not None and len(inherited) >= n > 0:
+        return inherited.take(order(inherited)[:n])
     told = yield Population(latin_hypercube(n, problem.dim, rng), operator="latin hypercube")
     if not len(problem.known):
         return told

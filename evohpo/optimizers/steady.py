@@ -49,9 +49,12 @@ class SteadyGA:
         self.mixing = operators.unordered(problem.genes)
         self.fresh = list(latin_hypercube(population, problem.dim, rng))[::-1]
         self.members = Results.none(problem.dim, 1)
+        if problem.inherited is not None:
+            self.fresh = []
+            self.tell(problem.inherited)
 
     def ask(self, n: int) -> Population:
-        """Return `n` children; the first rows are of a Latin hypercube, one less for every individual known before."""
+        """Return `n` children; the first `population` rows are a Latin hypercube."""
         X, parents, operator = zip(*(self._propose() for _ in range(n)), strict=True)
         return Population(np.array(X).reshape(n, -1), parents=np.array(parents), operator=operator)
 
@@ -69,7 +72,6 @@ class SteadyGA:
 
     def tell(self, results: Results) -> None:
         """Let the told compete with the population; the worst fall out, the older of equals stay."""
-        forgo(self.fresh, results)
         both = Results.concatenate([self.members, results])
         self.members = both.take(operators.order(both)[: self.population])
 
@@ -105,6 +107,9 @@ class SteadyDE:
         self.fresh = list(latin_hypercube(population, problem.dim, rng))[::-1]
         self.members: dict[int, Results] = {}  # one row a slot, slots in the order they were settled
         self.asked = 0
+        if problem.inherited is not None:
+            self.fresh = []
+            self.tell(problem.inherited)
 
     def ask(self, n: int) -> Population:
         """Return `n` rows, each with the slot it competes for as its key."""
@@ -136,7 +141,6 @@ class SteadyDE:
 
     def tell(self, results: Results) -> None:
         """Settle each row in its slot if that is empty or holds nothing better; strangers compete with the worst."""
-        forgo(self.fresh, results)
         for i in range(len(results)):
             row = results.take([i])
             slot = self._slot(row.keys[0] if len(row.keys) else None)
@@ -151,9 +155,3 @@ class SteadyDE:
             return empty[0]
         slots = list(self.members)
         return slots[int(operators.order(Results.concatenate(list(self.members.values())))[-1])]
-
-
-def forgo(fresh: list[Array], results: Results) -> None:
-    """Take a row off those to begin with for each result that nobody asked for: it fills its place in the population."""
-    known = int((results.numbers < 0).sum())
-    del fresh[max(len(fresh) - known, 0) :]
