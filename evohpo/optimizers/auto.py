@@ -7,7 +7,7 @@ trials to what succeeds); Jin (2011), Surrogate-assisted evolutionary computatio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,7 @@ CROWD = 100  # workers from which on there are generations: one proposal after t
 KEPT = 100  # of the best results, for those who join
 ELITE = 20  # results that a new one has to get among to count as a success
 MEMORY = 40  # trials after which a success counts by a third
-OPTIONS = {"cmaes": {"sigma": 0.1}}  # it begins at the best there is
+OPTIONS: dict[str, dict[str, Any]] = {"cmaes": {"sigma": 0.1}}  # it begins at the best there is
 LEAST = 0.15  # share of the trials that everyone has who takes part
 
 
