@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from evohpo.optimizers.bo.acquisition import log_feasibility, log_hypervolume, log_improvement
 from evohpo.optimizers.bo.model import Fitting, Learner
+from evohpo.optimizers.bo.progress import usual_progress
 from evohpo.optimizers.bo.warping import half_rank
 from evohpo.optimizers.protocol import Array, Results
 
@@ -69,8 +70,9 @@ class Belief:
             parts.append(_improving([models], domain.coordinates(told.X, resource), imagined, margin, None))
         else:
             there = ~told.failed  # what is infeasible has objectives, too
+            F = told.F[there] - usual_progress(told.X[there], told.steps[there], told.F[there])
             learned = [
-                learner.learn(features[there], half_rank(told.F[there, j], usual[:, j]), count)
+                learner.learn(features[there], half_rank(F[:, j], usual[:, j]), count)
                 for j, learner in enumerate(self._objectives)
             ]
             directions = _directions(len(learned), rng) if len(learned) > 1 else None

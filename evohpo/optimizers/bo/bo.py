@@ -7,6 +7,7 @@ hyperparameter and neural architecture search (MOBSTER: with several rungs).
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from evohpo.errors import UsageError
 from evohpo.optimizers.bo.candidates import evolve
 from evohpo.optimizers.bo.domain import Domain
+from evohpo.optimizers.bo.progress import milestones
 from evohpo.optimizers.operators import Integers, order
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
@@ -120,8 +122,9 @@ class BayesianOptimization:
             self.pending.pop(key, None)
         X = self.domain.canonical(results.X)
         self.known.update(map(np.ndarray.tobytes, X))
-        new = Results(X, results.F, results.violation, results.steps, results.failed, results.numbers)
+        new = dataclasses.replace(results, X=X, keys=())
         self.told = Results.concatenate([self.told, new])
+        self.told = self.told.take(milestones(self.told))
         if len(self.usual) < USUAL and (self.problem.max_steps or 0) <= 1:  # at the first rungs all are worse
             self.usual = np.concatenate([self.usual, new.F[~new.failed]])[:USUAL]
         self.count += len(new)

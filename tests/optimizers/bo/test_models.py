@@ -8,8 +8,9 @@ import evohpo as eh
 from evohpo.optimizers.bo.acquisition import log_feasibility, log_hypervolume, log_improvement
 from evohpo.optimizers.bo.domain import Domain
 from evohpo.optimizers.bo.gp import GaussianProcess, Likelihood, Parameters, fit
+from evohpo.optimizers.bo.progress import milestones, usual_progress
 from evohpo.optimizers.bo.warping import half_rank
-from evohpo.optimizers.protocol import Problem
+from evohpo.optimizers.protocol import Problem, Results
 from evohpo.testing.problems import mixed
 
 
@@ -53,6 +54,27 @@ def test_what_does_not_apply_makes_no_difference(rng):
     X = rng.random((20, 2))
     X[:, 0] = 0.9
     assert np.ptp(domain.coordinates(domain.canonical(X)), axis=0).max() == 0
+
+
+# ---- results on the way
+
+
+def test_usual_progress_is_what_steps_bring_although_only_the_best_go_on(rng):
+    X, final = rng.random((90, 2)), rng.normal(0, 5, 90)
+    by = np.argsort(final)
+    rows = np.concatenate([by, by[:30], by[:10]])
+    steps = np.repeat([1, 3, 9], [90, 30, 10])
+    F = np.stack([final[rows] + 8 / steps, 100 - 2 * steps], 1)
+    changed = usual_progress(X[rows], steps, F)
+    assert changed == pytest.approx(np.stack([8 / steps - 8, 2 - 2 * steps], 1))
+
+
+def test_of_a_curve_there_is_a_result_for_every_doubling_of_steps():
+    steps = np.array([*range(1, 53), 1, 3, 9, 9])  # a trial that reports each step, and one at rungs that ends at its last
+    n, trials = len(steps), np.repeat([0, 1], [52, 4])
+    told = Results(np.zeros((n, 1)), np.zeros((n, 1)), np.zeros(n), steps, np.zeros(n, bool), trials, trials=trials)
+    kept = milestones(told)
+    assert steps[kept].tolist() == [1, 3, 7, 15, 31, 52, 1, 3, 9]
 
 
 # ---- the process
