@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import rankdata
 
 from evohpo.optimizers.bo.acquisition import log_feasibility, log_hypervolume, log_improvement
+from evohpo.optimizers.bo.lessons import Lessons
 from evohpo.optimizers.bo.model import Fitting, Learner
 from evohpo.optimizers.bo.progress import usual_progress
 from evohpo.optimizers.bo.warping import half_rank
@@ -31,11 +32,15 @@ class Belief:
         domain: what the genes mean.
         n_objectives: how many there are.
         fitting: how much is spent on the models.
+        prior: what earlier studies found, see `Problem`; of several objectives nothing is learned from it.
     """
 
-    def __init__(self, domain: Domain, n_objectives: int, fitting: Fitting) -> None:
+    def __init__(
+        self, domain: Domain, n_objectives: int, fitting: Fitting, prior: Sequence[tuple[Array, Array]] = ()
+    ) -> None:
         self._domain = domain
-        self._objectives = [Learner(domain, fitting) for _ in range(n_objectives)]
+        self._lessons = Lessons(domain, prior if n_objectives == 1 else (), fitting)
+        self._objectives = [Learner(domain, fitting, len(self._lessons)) for _ in range(n_objectives)]
         self._trouble = Learner(domain, fitting)
 
     def acquisition(
@@ -59,15 +64,15 @@ class Belief:
             margin: how much better than the best it must be to count, in standard deviations of the results.
             rng: the source of all draws.
         """
-        domain = self._domain
-        features = domain.coordinates(told.X, domain.resource(told.steps))
-        imagined = domain.coordinates(pending, resource)
+        features = self._features(told.X, self._domain.resource(told.steps))
+        imagined = self._features(pending, resource)
         trouble = told.failed | (told.violation > 0)
         parts: list[Score] = []
         if trouble.all():  # less violation is what is sought
             violation = np.where(told.failed, told.violation.max() + 1.0, told.violation)
             models = self._trouble.learn(features, half_rank(violation, violation), count)
-            parts.append(_improving([models], domain.coordinates(told.X, resource), imagined, margin, None))
+            known = np.concatenate([self._features(told.X, resource), imagined])
+            parts.append(_improving([models], known, imagined, margin, None))
         else:
             there = ~told.failed  # what is infeasible has objectives, too
             F = told.F[there] - usual_progress(told.X[there], told.steps[there], told.F[there])
@@ -76,17 +81,22 @@ class Belief:
                 for j, learner in enumerate(self._objectives)
             ]
             directions = _directions(len(learned), rng) if len(learned) > 1 else None
-            fine = np.concatenate([domain.coordinates(told.X[~trouble], resource), imagined])
-            parts.append(_improving(learned, fine, imagined, margin, directions))
+            known = np.concatenate([self._features(told.X[~trouble], resource), imagined])
+            parts.append(_improving(learned, known, imagined, margin, directions))
             if trouble.any():
                 models = self._trouble.learn(features, _labels(told), count)
                 parts.append(_feasible([model.with_fantasies(imagined) for model in models]))
 
         def score(X: Array) -> Array:
-            at = domain.coordinates(X, resource)
+            at = self._features(X, resource)
             return np.asarray(sum(part(at) for part in parts))
 
         return score
+
+    def _features(self, X: Array, resource: Array | float) -> Array:
+        """Return coordinates, and behind them what earlier studies, which measured at the last step, let one expect."""
+        at = self._domain.coordinates(X, resource)
+        return np.concatenate([at, self._lessons(self._domain.coordinates(X))], 1) if len(self._lessons) else at
 
 
 def _labels(told: Results) -> Array:
@@ -102,25 +112,25 @@ def _feasible(models: list[GaussianProcess]) -> Score:
 
 
 def _improving(
-    learned: list[list[GaussianProcess]], fine: Array, imagined: Array, margin: float, directions: Array | None
+    learned: list[list[GaussianProcess]], known: Array, imagined: Array, margin: float, directions: Array | None
 ) -> Score:
-    """Return the score of expected improvement, averaged over models, on what they expect of the feasible ones."""
+    """Return the score of expected improvement, averaged over models, on what they expect of `known` ones."""
     members = []
     for models in zip(*learned, strict=True):  # a model of each objective
-        known = np.stack([model.predict(fine)[0] for model in models], 1)
-        members.append(([model.with_fantasies(imagined) for model in models], known))
+        expected = np.stack([model.predict(known)[0] for model in models], 1)
+        members.append(([model.with_fantasies(imagined) for model in models], expected))
 
     def score(at: Array) -> Array:
         each = []
-        for models, known in members:
+        for models, expected in members:
             predicted = [model.predict(at) for model in models]
             if directions is None:
                 mean, std = predicted[0]
-                each.append(log_improvement(mean, std, float(known.min()) - margin))
+                each.append(log_improvement(mean, std, float(expected.min()) - margin))
                 continue
             mean, std = (np.stack(columns, 1) for columns in zip(*predicted, strict=True))
-            worst, best = known.max(0), known.min(0)
-            each.append(log_hypervolume(mean, std, known, worst + MARGIN * (worst - best) + 1e-6, directions))
+            worst, best = expected.max(0), expected.min(0)
+            each.append(log_hypervolume(mean, std, expected, worst + MARGIN * (worst - best) + 1e-6, directions))
         return np.asarray(np.logaddexp.reduce(each, axis=0))
 
     return score

@@ -27,7 +27,7 @@ MOST = 300  # results that models are given: their cost grows with the third pow
 SLACK = 30  # more of them until they are thinned again
 USUAL = 20  # first results, which say what differences are large
 PENDING = 100  # trials without result that are thought of, the latest
-FEWEST, MANY = 6, 12  # first points
+FEWEST, MANY, TAUGHT = 6, 12, 4  # first points; where earlier studies tell
 MARGIN, EVERY = 0.1, 3  # in every third proposal an improvement has to be this large, in standard deviations, to count
 PARENTS = 0.1  # share of the results that candidates descend from
 
@@ -41,14 +41,15 @@ class BayesianOptimization:
 
     The models know numbers on their scales, choices, and which conditions hold. It never waits: trials without a result
     count as if they had given what is expected. Outcome constraints and failures are learned as the probability that there
-    are none. Results at several rungs are learned together, with the step as one more coordinate: with `ASHA` this is
-    MOBSTER. The first proposals are the space's default and scrambled Sobol points. No configuration is proposed twice.
+    are none. What earlier studies found (`prior=`) is where the mean begins; results say how much of it holds. Results at
+    several rungs are learned together, with the step as one more coordinate: with `ASHA` this is MOBSTER. The first proposals
+    are the space's default and scrambled Sobol points. No configuration is proposed twice.
 
     Args:
         problem: the task.
         rng: the source of all draws.
         num_init_random: results to have before the models are asked, given points included; by default one more than there
-            are parameters at once, 6 to 12, and at most a third of the budget.
+            are parameters at once, 6 to 12, or 4 where there are earlier studies, and at most a third of the budget.
         opt_nstarts: starts of the search for the models' parameters: where it ended last time, and the priors' mean.
         opt_maxiter: steps from each start, at most.
         opt_skip_init_length: results up to which the parameters are learned again for every new one.
@@ -81,6 +82,7 @@ class BayesianOptimization:
         self.problem, self.rng, self.domain = problem, rng, Domain(problem)
         if num_init_random is None:
             num_init_random = int(np.clip(self.domain.active_genes + 1, FEWEST, MANY))
+            num_init_random = TAUGHT if problem.prior else num_init_random
             num_init_random = min(num_init_random, max((problem.budget or 10**9) // 3, 2))
         given = {
             "num_init_random": num_init_random, "opt_nstarts": opt_nstarts, "opt_maxiter": opt_maxiter,
@@ -90,9 +92,10 @@ class BayesianOptimization:
             if value < 1:
                 raise UsageError(f"bo({name}={value!r}): must be 1 or more")
         self.first, self.threshold = num_init_random, resource_acq_threshold
-        fitting = Fitting(opt_nstarts, opt_maxiter, opt_skip_init_length, opt_skip_period)
-        self.belief: Belief = Belief(self.domain, problem.n_objectives, fitting)
         self.blas = ThreadpoolController()  # of all libraries that the models use, which are loaded by now
+        fitting = Fitting(opt_nstarts, opt_maxiter, opt_skip_init_length, opt_skip_period)
+        with self.blas.limit(limits=1):
+            self.belief: Belief = Belief(self.domain, problem.n_objectives, fitting, problem.prior)
         self.sobol = qmc.Sobol(problem.dim, seed=rng)
         self.told = Results.none(problem.dim, problem.n_objectives)  # canonical rows, thinned
         self.usual = np.empty((0, problem.n_objectives))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROOT5 = 5**0.5
 BIAS = 1.0  # variance of the constant mean, which is integrated out
+TRUST, DOUBT = 0.7, 0.5  # what lessons of earlier studies count for together, and the standard deviation: data decide
 JITTER = 1e-6
 DECIMALS = 3  # of fitted parameters: so that the last bits, in which machines differ, do not grow
 EDGE = 1e-5  # the derivatives of a warp are infinite at the ends
@@ -44,10 +45,16 @@ class Prior:
 
 
 class Parameters:
-    """The layout of a vector of log parameters: length scales, stretch twice, signal and noise variance."""
+    """The layout of a vector of log parameters: length scales, stretch twice, signal and noise variance.
 
-    def __init__(self, domain: Domain, stretched: bool) -> None:
-        self.domain, g = domain, domain.scales
+    Args:
+        domain: what the coordinates mean.
+        stretched: whether scales are stretched.
+        lessons: columns behind the coordinates that say what each earlier study lets one expect.
+    """
+
+    def __init__(self, domain: Domain, stretched: bool, lessons: int = 0) -> None:
+        self.domain, self.lessons, g = domain, lessons, domain.scales
         self.bent = np.flatnonzero(domain.stretchable) if stretched else np.empty(0, np.int64)
         b = len(self.bent)
         self.lengths, self.a, self.b = slice(0, g), slice(g, g + b), slice(g + b, g + 2 * b)
@@ -61,14 +68,26 @@ class Parameters:
         self.prior = Prior(mean, std, low, high)
 
     def scaled(self, theta: Array, features: Array) -> Array:
-        """Return features `(n, f)`, stretched and in length scales."""
-        W = features
+        """Return coordinates `(n, f)` of features, stretched and in length scales."""
+        W = features[:, : len(self.domain.owner)]
         if len(self.bent):
-            W = features.copy()
+            W = W.copy()
             a, b = np.exp(theta[self.a]), np.exp(theta[self.b])
             x = np.clip(features[:, self.bent], EDGE, 1 - EDGE)
             W[:, self.bent] = 1 - (1 - x**a) ** b
         return np.asarray(W * np.exp(-theta[self.lengths])[self.domain.owner])
+
+    def trend(self, features: Array) -> tuple[Array, Array]:
+        """Return the mean `(n,)` before there are results, and `(n, k)` what is linear in it, each of unknown weight.
+
+        That is a constant, and what earlier studies let one expect: a little of all of them, and results say how much of each.
+        """
+        said = features[:, len(self.domain.owner) :]
+        constant = np.full((len(features), 1), np.sqrt(BIAS))
+        if not self.lessons:
+            return np.zeros(len(features)), constant
+        basis = np.concatenate([constant, said * (DOUBT / np.sqrt(self.lessons))], 1)
+        return TRUST * said.mean(1), basis
 
 
 def squared_distances(A: Array, B: Array) -> Array:
@@ -96,7 +115,8 @@ class Likelihood:
     """Minus the log of likelihood times priors, with its gradient."""
 
     def __init__(self, layout: Parameters, features: Array, z: Array) -> None:
-        self.layout, self.features, self.z = layout, features, z
+        mean, basis = layout.trend(features)
+        self.layout, self.features, self.z, self.linear = layout, features, z - mean, basis @ basis.T
         x = np.clip(features[:, layout.bent], EDGE, 1 - EDGE)
         self.x, self.log_x = x, np.log(x)
 
@@ -111,7 +131,7 @@ class Likelihood:
         s = ROOT5 * np.sqrt(r2)
         decay = np.exp(-s)
         K = signal * (1 + s + s * s / 3) * decay
-        full = K + BIAS
+        full = K + self.linear
         full[np.diag_indices(n)] += noise + JITTER
         try:
             L = cholesky(full, lower=True, check_finite=False)
@@ -160,18 +180,22 @@ class GaussianProcess:
         self.scaled = layout.scaled(theta, features)
         self.signal = float(np.exp(theta[layout.signal]))
         self.noise = float(np.exp(theta[layout.noise]))
-        K = self.signal * matern(squared_distances(self.scaled, self.scaled)) + BIAS
-        K[np.diag_indices(len(z))] = self.signal + BIAS + self.noise + JITTER
+        mean, self.basis = layout.trend(features)
+        K = self.signal * matern(squared_distances(self.scaled, self.scaled))
+        K[np.diag_indices(len(z))] = self.signal + self.noise + JITTER
+        K += self.basis @ self.basis.T
         L = cholesky(K, lower=True, check_finite=False)
         self.inverse_root = solve_triangular(L, np.eye(len(z)), lower=True, check_finite=False)
-        self.alpha = self.inverse_root.T @ (self.inverse_root @ z)
+        self.alpha = self.inverse_root.T @ (self.inverse_root @ (z - mean))
 
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation, without noise, at `(m, f)` coordinates."""
-        k = self.signal * matern(squared_distances(self.layout.scaled(self.theta, features), self.scaled)) + BIAS
-        mean = k @ self.alpha
+        before, basis = self.layout.trend(features)
+        k = self.signal * matern(squared_distances(self.layout.scaled(self.theta, features), self.scaled))
+        k += basis @ self.basis.T
+        mean = before + k @ self.alpha
         root = k @ self.inverse_root.T
-        variance = self.signal + BIAS - (root * root).sum(1)
+        variance = self.signal + (basis * basis).sum(1) - (root * root).sum(1)
         return mean, np.sqrt(np.maximum(variance, 1e-10))
 
     def with_fantasies(self, features: Array) -> GaussianProcess:

@@ -35,9 +35,9 @@ class Fitting:
 class Learner:
     """Learns a quantity again and again, each time from more results."""
 
-    def __init__(self, domain: Domain, fitting: Fitting) -> None:
+    def __init__(self, domain: Domain, fitting: Fitting, lessons: int = 0) -> None:
         self._fitting, self._at = fitting, 0
-        self._layouts = [Parameters(domain, stretched) for stretched in STRETCHED]
+        self._layouts = [Parameters(domain, stretched, lessons) for stretched in STRETCHED]
         self._thetas: list[Array] = []
 
     def learn(self, features: Array, z: Array, count: int) -> list[GaussianProcess]:

@@ -95,6 +95,27 @@ def test_it_learns_from_points_that_it_never_proposed():
     assert min(sphere(t.params) for t in study.trials[-3:]) < 0.005, "no first points were needed"
 
 
+def shifted(by):
+    def loss(params):
+        return sum((i + 1) * (v - 0.2 - 0.1 * i - by) ** 2 for i, v in enumerate(params.values()))
+
+    return loss
+
+
+def test_earlier_studies_of_related_tasks_bring_it_nearer():
+    earlier = [tune(shifted(by), cube(6), "random", trials=80) for by in (-0.05, 0.05)]
+    arguments = {"objective": shifted(0), "space": cube(6), "optimizer": "bo", "trials": 12}
+    best_of_earlier = min(shifted(0)(study.best.params) for study in earlier)
+    taught = median(**arguments, prior=earlier)
+    assert taught < 0.7 * median(**arguments)
+    assert taught < 0.8 * best_of_earlier, "it is more than the configurations that it begins with"
+
+
+def test_of_earlier_studies_that_say_the_opposite_it_believes_nothing():
+    earlier = tune(lambda p: -shifted(0)(p), cube(6), "random", trials=80)
+    assert best(tune(shifted(0), cube(6), trials=30, prior=[earlier])) < 0.1
+
+
 def test_it_finds_the_edge_of_an_outcome_constraint():
     def objective(params):
         return {"loss": -params["x0"] - params["x1"], "size": params["x0"] ** 2 + params["x1"] ** 2}
