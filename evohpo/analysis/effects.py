@@ -19,6 +19,7 @@ from evohpo.analysis.data import CHOICES, activity, generator, legal
 from evohpo.analysis.surrogate import surrogate_of
 from evohpo.analysis.validation import Z
 from evohpo.errors import UnknownName, UsageError
+from evohpo.tables import by_column, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,10 +65,11 @@ def effect(study: Study, parameter: str, metric: str | None = None, points: int 
         there = _applies(study.space, U, [i])
         if there.any():
             mean, std = surrogate.average(U[there])
-            rows.append((value, mean, mean - Z * std, mean + Z * std))
-    frame = pd.DataFrame(rows, columns=["value", "mean", "low", "high"])
+            rows.append({"value": value, "mean": mean, "low": mean - Z * std, "high": mean + Z * std})
+    columns: dict[str, Any] = by_column(rows, ("value", "mean", "low", "high"))
     if not study.space.parameters[parameter].ordered:
-        frame["value"] = pd.Series([row[0] for row in rows], dtype=object)  # True and 1 stay what they are
+        columns["value"] = pd.Series(columns["value"], dtype=object)  # True and 1 stay what they are
+    frame = table(columns)
     frame.attrs = {"metric": surrogate.metric, "parameter": parameter, "model": surrogate.model}
     return frame
 
@@ -119,8 +121,6 @@ def interactions(study: Study, metric: str | None = None) -> pd.DataFrame:
         UnknownName: no trial carries this metric.
         UsageError: fewer than five completed trials have a value of it.
     """
-    import pandas as pd
-
     surrogate, space = surrogate_of(study, metric), study.space
     pairs = list(itertools.combinations(range(len(space.searched)), 2))
     m = int(np.clip((PREDICTIONS / max(len(pairs) + len(space.searched), 1)) ** 0.5, 12, 64))
@@ -133,8 +133,8 @@ def interactions(study: Study, metric: str | None = None) -> pd.DataFrame:
         joint, own = float(np.mean((both - alone[i] - alone[j]) ** 2)), float(np.mean(both**2))
         strength = min(1.0, joint / variance) if variance > 0 else 0.0
         h = min(1.0, (joint / own) ** 0.5) if own > 0 else 0.0
-        rows.append((space.searched[i], space.searched[j], strength, h))
-    frame = pd.DataFrame(rows, columns=["a", "b", "strength", "h"])
+        rows.append({"a": space.searched[i], "b": space.searched[j], "strength": strength, "h": h})
+    frame = table(by_column(rows, ("a", "b", "strength", "h")))
     frame = frame.sort_values("strength", ascending=False, kind="stable", ignore_index=True)
     frame.attrs = {"metric": surrogate.metric, "model": surrogate.model}
     return frame

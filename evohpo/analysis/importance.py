@@ -14,6 +14,7 @@ from evohpo.analysis.data import Floats, activity, generator, legal, varies
 from evohpo.analysis.surrogate import Surrogate, surrogate_of
 from evohpo.errors import UnknownName
 from evohpo.space.parameters import bins
+from evohpo.tables import table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,15 +60,13 @@ def importance(study: Study, metric: str | None = None, method: str = "ped-anova
     subspaces; Baba, Ozaki, Watanabe (2026), Conditional PED-ANOVA; Fisher, Rudin, Dominici (2019), All models are wrong,
     but many are useful (permutation importance of a model).
     """
-    import pandas as pd
-
     if method not in METHODS:
         raise UnknownName("method", str(method), METHODS)
     surrogate = surrogate_of(study, metric)
     shares = (_permutation if method == "permutation" else _ped_anova)(study, surrogate)
     total = shares.sum()
     shares = shares / total if total > 0 else shares
-    frame = pd.DataFrame({"parameter": list(study.space.searched), "importance": shares})
+    frame = table({"parameter": list(study.space.searched), "importance": shares})
     frame = frame.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
     frame.attrs = {"metric": surrogate.metric, "method": method, "model": surrogate.model}
     return frame

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evohpo.study.table import _free
+from evohpo.tables import table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +22,6 @@ def summary(study: Study) -> pd.DataFrame:
     every metric, the objectives first, and every parameter. Empty where a trial has no such metric or the parameter does
     not apply. A column whose name is taken gets a "_" at its end.
     """
-    import pandas as pd
-
     trials, objectives = study.trials, study.goals.metrics
     columns: dict[str, Any] = {
         "trial": [t.number for t in trials],
@@ -35,7 +34,7 @@ def summary(study: Study) -> pd.DataFrame:
         columns[_free(name, columns)] = [t.metrics.get(name) for t in trials]
     for name in study.space.names:
         columns[_free(name, columns)] = [t.params.get(name) for t in trials]
-    return pd.DataFrame(columns)
+    return table(columns)
 
 
 def method_of(trial: Trial, optimizer: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from evohpo.analysis.data import varies
 from evohpo.analysis.surrogate import surrogate_of
+from evohpo.tables import table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,11 +35,9 @@ def cross_validation(study: Study, metric: str | None = None) -> pd.DataFrame:
         UnknownName: no trial carries this metric.
         UsageError: fewer than five completed trials have a value of it.
     """
-    import pandas as pd
-
     surrogate = surrogate_of(study, metric)
     observed, (predicted, std) = surrogate.data.y, surrogate.held_out
-    frame = pd.DataFrame(
+    frame = table(
         {
             "number": surrogate.data.numbers,
             "observed": observed,

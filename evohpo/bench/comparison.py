@@ -11,6 +11,7 @@ import numpy as np
 from evohpo.analysis.plots.hypervolume import grown
 from evohpo.bench import statistics
 from evohpo.errors import UnknownName, UsageError
+from evohpo.tables import by_column, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,8 +159,6 @@ class Comparison:
             over all pairs of problem and seed; `cpu`, seconds of processor time a proposal; `failed`, trials; `without`, runs
             that found nothing feasible.
         """
-        import pandas as pd
-
         t, places = self.when(at), range(len(self.problems)) if problem is None else [self.place(problem)]
         alone = len(places) == 1
         regrets = self.regrets[list(places), :, :, t]
@@ -184,7 +183,7 @@ class Comparison:
                 "without": int(sum(np.isinf(self.scores[p][i, :, t]).sum() for p in places)),
             }
             rows.append(row)
-        return pd.DataFrame(rows).sort_values(["rank", "regret"], kind="stable", ignore_index=True)
+        return table(by_column(rows)).sort_values(["rank", "regret"], kind="stable", ignore_index=True)
 
     def curves(self) -> pd.DataFrame:
         """Return one row for each problem, optimizer, seed and trial.
@@ -192,8 +191,6 @@ class Comparison:
         Columns `problem`, `optimizer`, `seed`, `trial` (from 1), `best` so far as it is measured, NaN where nothing is feasible
         yet, `regret`, and `steps`, those of all trials so far.
         """
-        import pandas as pd
-
         p, o, s, t = len(self.problems), len(self.labels), len(self.seeds), self.trials
         best = np.array([self.values(problem.name) for problem in self.problems])
         steps = np.zeros((p, o, s, t))
@@ -201,7 +198,7 @@ class Comparison:
             row = steps[i, list(self.labels).index(label), list(self.seeds).index(seed)]
             row[: len(run.steps)] = run.steps
             row[len(run.steps) :] = run.steps[-1] if len(run.steps) else 0
-        return pd.DataFrame({
+        return table({
             "problem": np.repeat([problem.name for problem in self.problems], o * s * t),
             "optimizer": np.tile(np.repeat(list(self.labels), s * t), p),
             "seed": np.tile(np.repeat(np.array(self.seeds), t), p * o),
@@ -220,8 +217,6 @@ class Comparison:
         Args:
             at: after so many trials; None for all.
         """
-        import pandas as pd
-
         regrets = self.regrets[:, :, :, self.when(at)]
         every = statistics.ranks(self._blocks(regrets)).reshape(len(self.labels), len(self.problems), len(self.seeds))
         best = regrets == regrets.min(1, keepdims=True)
@@ -233,7 +228,7 @@ class Comparison:
             if len(self.problems) > 1:
                 row |= {p.name: float(every[i, k].mean()) for k, p in enumerate(self.problems)}
             rows.append(row)
-        return pd.DataFrame(rows).sort_values("rank", kind="stable", ignore_index=True)
+        return table(by_column(rows)).sort_values("rank", kind="stable", ignore_index=True)
 
     @staticmethod
     def _blocks(regrets: Floats) -> Floats:
@@ -257,8 +252,6 @@ class Comparison:
             problems, `friedman`, the p-value of Friedman's test over problems, and `critical_difference`, that of mean ranks
             over problems (Nemenyi).
         """
-        import pandas as pd
-
         t = self.when(at)
         regrets = self._blocks(self.regrets[:, :, :, t])
         pairs = [(i, j) for i in range(len(self.labels)) for j in range(i + 1, len(self.labels))]
@@ -279,7 +272,7 @@ class Comparison:
                 "a_wins": a, "b_wins": b, "ties": len(wins) - a - b, "p": float(raw), "p_holm": float(corrected),
                 "better": "" if not ahead else self.labels[i] if ahead < 0 else self.labels[j],
             })  # fmt: skip
-        made = pd.DataFrame(rows)
+        made = table(by_column(rows))
         made.attrs["level"] = level
         if len(self.problems) > 1:
             means = self.regrets[:, :, :, t].mean(2).T

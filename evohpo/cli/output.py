@@ -74,6 +74,7 @@ def deliver(study: Study, output: str, out: Path | None, quiet: bool = False, **
     if out is None and quiet and output == "table":
         return
     text = render(study, output, terminal=out is None, **selection)
+    text = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair in a name would stop the writing
     if out is None:
         click.echo(text, nl=False)
         return

@@ -12,6 +12,7 @@ from evohpo.closing import Closing
 from evohpo.evaluators.calling import ended_early
 from evohpo.evaluators.context import Verdict
 from evohpo.evaluators.protocol import Event, Finished, Job, Paused, Reported, Started
+from evohpo.tables import by_column, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,18 +114,15 @@ class Simulated(Closing):
 
     def timeline(self) -> pd.DataFrame:
         """Return what ran where and when, a row for each stretch: worker, number, start, end, from_step, to_step."""
-        import pandas as pd
-
-        return pd.DataFrame(self.segments, columns=["worker", "number", "start", "end", "from_step", "to_step"])
+        names = ("worker", "number", "start", "end", "from_step", "to_step")
+        return table(by_column([dict(zip(names, segment, strict=True)) for segment in self.segments], names))
 
     def history(self) -> pd.DataFrame:
         """Return every report with the virtual time at which it came: seconds, number, step, and the metrics."""
-        import pandas as pd
-
         rows = [
             {"seconds": at, "number": number, "step": step, **metrics} for at, number, step, metrics in self.reports
         ]
-        return pd.DataFrame(rows) if rows else pd.DataFrame({"seconds": [], "number": [], "step": []})
+        return table(by_column(rows, ("seconds", "number", "step")))
 
     @property
     def utilization(self) -> float:

@@ -25,6 +25,7 @@ from evohpo.sagemaker.template import template_of
 from evohpo.sagemaker.translation import Translation, whole
 from evohpo.space import Space
 from evohpo.study import Study
+from evohpo.tables import by_column, table
 from evohpo.trials.trial import Status
 
 if TYPE_CHECKING:
@@ -160,8 +161,6 @@ def tuning_trials(name: str, client: Any = None) -> pd.DataFrame:
     Raises:
         UsageError: there is no such tuning job, or it cannot be read.
     """
-    import pandas as pd
-
     client = client if client is not None else client_of()
     with explained():
         described = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
@@ -179,7 +178,7 @@ def tuning_trials(name: str, client: Any = None) -> pd.DataFrame:
         row["seconds"] = (ended - began).total_seconds() if began and ended else None
         status, error = job["TrainingJobStatus"].lower(), job.get("FailureReason", "")
         rows.append(row | {"status": status, "job": job["TrainingJobName"], "error": error})
-    return pd.DataFrame(rows, columns=[*kinds, objective, "seconds", "status", "job", "error"])
+    return table(by_column(rows, (*kinds, objective, "seconds", "status", "job", "error")))
 
 
 def _refused_arguments(

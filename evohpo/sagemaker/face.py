@@ -15,6 +15,7 @@ from evohpo.sagemaker.clients import Clients, explained
 from evohpo.sagemaker.evaluator import SageMaker
 from evohpo.sagemaker.logs import Log
 from evohpo.space import Space
+from evohpo.tables import by_column, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -125,4 +126,6 @@ def table_metrics(jobs: Mapping[str, Mapping[str, Any]], metrics: Mapping[str, l
     for place, (job, hyperparameters) in enumerate(jobs.items()):
         found = [value for text in metrics.get(job, ()) if (value := number(text)) is not None]
         rows.append({**hyperparameters, "objective": found[-1] if found else float("nan"), "job_number": place})
-    return pd.DataFrame(rows, index=list(jobs))
+    made = table(by_column(rows))
+    made.index = pd.Index(list(jobs), dtype=object)
+    return made

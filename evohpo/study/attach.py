@@ -55,8 +55,8 @@ def configurations(
         raise UsageError(
             f"no column is a hyperparameter: the space has {', '.join(space.names)}; the table {', '.join(map(str, rows))}"
         )
-    for index, row in rows.iterrows():
-        cells = {str(name): value for name, value in row.items() if not pd.isna(value)}
+    for index, *row in rows.itertuples(name=None):
+        cells = {str(name): value for name, value in zip(rows.columns, row, strict=True) if not pd.isna(value)}
         params = {name: _read(space.parameters[name], value) for name, value in cells.items() if name in space.names}
         yield (
             index,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from evohpo.errors import UsageError
 from evohpo.study.table import _free
+from evohpo.tables import table
 from evohpo.trials.pareto import domination_ranks
 from evohpo.trials.trial import Trial
 
@@ -51,8 +52,6 @@ def family_tree(study: Study, trial: Trial | int) -> pd.DataFrame:
     Raises:
         UsageError: there is no such trial, or a trial has a parent that does not come before it.
     """
-    import pandas as pd
-
     trials, record = study.trials, _record(study)
     number = _number(study, trial)
     depth, order = {number: 0}, [number]
@@ -72,7 +71,7 @@ def family_tree(study: Study, trial: Trial | int) -> pd.DataFrame:
     for metric in study.goals.metrics:
         columns[_free(metric, columns)] = [np.nan if t.fitness is None else t.metrics[metric] for t in found]
     columns[_free("improvement", columns)] = _progress(record).improvement[order]
-    return pd.DataFrame(columns)
+    return table(columns)
 
 
 def operator_table(study: Study) -> pd.DataFrame:
@@ -96,9 +95,9 @@ def operator_table(study: Study) -> pd.DataFrame:
     record = _record(study)
     progress, asked = _progress(record), record.asked
     advanced = "became_best" if record.F.shape[1] == 1 else "entered_front"
+    code, names = pd.factorize(np.array([t.operator for t in study.trials], object)[asked])  # in the order of first use
     frame = pd.DataFrame(
         {
-            "operator": [t.operator for t in study.trials],
             "compared": progress.compared,
             "improved": progress.improved,
             "improvement": progress.improvement,
@@ -106,16 +105,16 @@ def operator_table(study: Study) -> pd.DataFrame:
             "repeats": record.repeats,
         }
     )[asked]
-    table = frame.groupby("operator", sort=False).agg(
+    found = frame.groupby(code).agg(
         trials=("compared", "size"),
         compared=("compared", "sum"),
         improved=("improved", "sum"),
         mean_improvement=("improvement", "mean"),
         **{advanced: ("advanced", "sum"), "duplicates": ("repeats", "sum")},
     )
-    table.insert(1, "share", table["trials"] / max(int(asked.sum()), 1))
-    table.insert(4, "success_rate", table["improved"] / table["compared"].where(table["compared"] > 0))
-    return table.reset_index()
+    found.insert(1, "share", found["trials"] / max(int(asked.sum()), 1))
+    found.insert(4, "success_rate", found["improved"] / found["compared"].where(found["compared"] > 0))
+    return table({"operator": names} | {str(name): column for name, column in found.items()})
 
 
 def generation_table(study: Study) -> pd.DataFrame:
@@ -142,8 +141,6 @@ def generation_table(study: Study) -> pd.DataFrame:
     Reference: Muehlenbein, Schlierkamp-Voosen (1993), Predictive models for the breeder genetic algorithm (S, I and the
     response to selection); Baeck (1994), Selective pressure in evolutionary algorithms (takeover time).
     """
-    import pandas as pd
-
     record = _record(study)
     rows: Integers = np.flatnonzero(record.asked)
     labels, code = np.unique(record.generation[rows], return_inverse=True)
@@ -159,7 +156,7 @@ def generation_table(study: Study) -> pd.DataFrame:
     ranked = len(study.goals.objectives) > 1 or bool(study.goals.constraints)
     selection = [_selection(record, members[g - 1] if g else rows[:0], members[g], links[g], ranked) for g in range(n)]
     columns["pressure"], columns["parents_used"], columns["takeover"] = np.reshape(selection, (-1, 3)).T
-    return pd.DataFrame(columns)
+    return table(columns)
 
 
 def _metrics(study: Study, record: _Record, rows: Integers, code: Integers) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from evohpo.tables import by_column, table
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -12,8 +14,6 @@ if TYPE_CHECKING:
 
 def trials_table(study: Study) -> pd.DataFrame:
     """Return one row a trial: number, generation, status, objectives, other metrics, hyperparameters, then the rest."""
-    import pandas as pd
-
     trials = study.trials
     objectives = study.goals.metrics
     others = dict.fromkeys(name for t in trials for name in t.metrics if name not in objectives)
@@ -34,15 +34,13 @@ def trials_table(study: Study) -> pd.DataFrame:
         columns[_free("operator", columns)] = [t.operator for t in trials]
     if any(t.resumed for t in trials):
         columns[_free("resumed", columns)] = [t.resumed for t in trials]
-    return pd.DataFrame(columns)
+    return table(columns)
 
 
 def curves_table(study: Study) -> pd.DataFrame:
     """Return one row a report: number, step, and the metrics reported."""
-    import pandas as pd
-
     rows = [{"number": t.number, "step": step, **metrics} for t in study.trials for step, metrics in t.reports or ()]
-    return pd.DataFrame(rows) if rows else pd.DataFrame({"number": [], "step": []})
+    return table(by_column(rows, ("number", "step")))
 
 
 def _free(name: str, columns: dict[str, Any]) -> str:

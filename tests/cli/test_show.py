@@ -106,6 +106,18 @@ def test_csv_has_the_columns_of_the_table(evohpo, store, tmp_path):
         assert list(pd.read_csv(tmp_path / "t.csv").columns) == list(study.table().columns)
 
 
+@pytest.mark.parametrize("output", ["table", "csv", "json"])
+def test_texts_that_are_no_utf8_are_shown_escaped(evohpo, tmp_path, output):
+    half = "half \ud800 of a pair"
+    with eh.Study({"x": eh.Continuous(0, 1)}, minimize="loss", optimizer="random", store=tmp_path / "half.db") as study:
+        study.attach({"x": 0.5}, {"loss": 1.0, "note": half}, label=half)
+    printed = evohpo("show", tmp_path / "half.db", "--output", output)
+    written = evohpo("show", tmp_path / "half.db", "--output", output, "--out", tmp_path / "half.txt")
+    assert (printed.exit_code, written.exit_code) == (0, 0)
+    for text in (printed.stdout, (tmp_path / "half.txt").read_text("utf-8")):
+        assert r"half \ud800 of a pair" in text
+
+
 def test_a_study_that_is_not_finished_says_how_to_go_on(evohpo, store):
     assert f"evohpo resume {store}" in evohpo("show", store).stdout
 
