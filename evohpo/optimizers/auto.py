@@ -53,33 +53,31 @@ class Plan:
 
 def plan(problem: Problem) -> Plan:
     """Return what suits a problem: its space, objectives, budget, workers, population and steps."""
-    n, m, budget = (
-        problem.dim if problem.space is None else len(problem.space.searched),
-        problem.n_objectives,
-        problem.budget,
-    )
-    size = problem.population
+    n, m, budget, size = _parameters(problem), problem.n_objectives, problem.budget, problem.population
     if size is None and (problem.generations is not None or problem.workers > CROWD):
         size = GENERATION
     if m > 1:
         others: tuple[str, ...] = ("nsga2",) if m <= 3 else ("nsga3",)
     else:
         others = ("cmaes", "ga-steady" if _patchy(problem) else "de-steady")
-    facts = [f"{n} parameter{'' if n == 1 else 's'}", f"{m} objective{'' if m == 1 else 's'}"]
-    facts += [] if budget is None else [f"{budget} trials"]
-    facts += [] if size is None else [f"generations of {size}"]
-    named = " and ".join([", ".join(others[:-1]), others[-1]] if len(others) > 1 else others)
+    named, first = " and ".join(others), MODEL
     if n > WIDEST or m > FRONTS:
-        why = f"{named}: {'so many parameters' if n > WIDEST else 'so many objectives'} would make models dear"
-        first = ""
+        many = "so many parameters" if n > WIDEST else "so many objectives"
+        why, first = f"{named}: {many} would make models dear", ""
     elif budget is not None and budget <= ALONE:
-        why, others, first = "bo, since models make the most of so few trials", (), MODEL
+        why, others = "bo, since models make the most of so few trials", ()
     else:
         why = f"bo for the first {ALONE} trials, since models make the most of few; then also {named}, by what they achieve"
-        first = MODEL
     if first and (problem.max_steps or 0) > 1:
         why += "; it learns from every step at which trials are compared"
+    facts = [f"{n} parameter{'s' * (n != 1)}", f"{m} objective{'s' * (m != 1)}"]
+    facts += [] if budget is None else [f"{budget} trials"]
+    facts += [] if size is None else [f"generations of {size}"]
     return Plan(first, others, size, f"auto ({', '.join(facts)}): {why}")
+
+
+def _parameters(problem: Problem) -> int:
+    return problem.dim if problem.space is None else len(problem.space.searched)
 
 
 def _patchy(problem: Problem) -> bool:
@@ -99,10 +97,8 @@ class Arm:
     """
 
     def __init__(self, name: str, problem: Problem, rng: np.random.Generator, best: Results) -> None:
-        self.name, self.island = (
-            name,
-            Island(resolve(use(name, **OPTIONS.get(name, {}))), problem, 1, rng, levelled=True, inherited=best),
-        )
+        self.name, member = name, resolve(use(name, **OPTIONS.get(name, {})))
+        self.island = Island(member, problem, 1, rng, levelled=True, inherited=best)
         self.tries = self.wins = 0.0
         self.due = 0.0  # trials that it should have had by now, less those it had
 
@@ -124,11 +120,12 @@ class Arm:
 class Auto:
     """Chooses and combines by what is known of the task; no option has to be set. `study.strategy` says what it chose, and why.
 
-    Gaussian processes (`bo`) propose the first 200 trials: they make the most of each. Then evolution joins: `cmaes`,
-    `de-steady` and `ga-steady` for one objective, `nsga2` for several. They begin with the best there is, and all learn from
-    each other's best. Whose trials get among the twenty best gets more of them, nobody less than a tenth. After 1,000 results
-    models cost more than they find, and evolution goes on alone; it has the task to itself from the start where there are
-    more than 200 parameters or 4 objectives. With a pruner the models learn from every rung (MOBSTER).
+    Gaussian processes (`bo`) propose the first 200 trials: they make the most of each. Then evolution joins: `cmaes` and
+    `de-steady` for one objective (`ga-steady` where there are choices or conditions), `nsga2` for several. They begin with
+    the best there is, and all learn from each other's best. Whose trials get among the twenty best gets more of them, nobody
+    less than a seventh. After 1,000 results models cost more than they find, and evolution goes on alone; it has the task to
+    itself from the start where there are more than 200 parameters or 4 objectives. With a pruner the models learn from every
+    rung (MOBSTER).
 
     Where the study has `population=` or `generations=`, whole generations are proposed and awaited, so that the table is the
     same for any number of workers, and likewise where there are more than a hundred of them. Otherwise nobody waits: each

@@ -436,7 +436,7 @@ def test_a_name_with_options_is_the_same_as_the_function():
     assert [t.params for t in one.trials] == [t.params for t in other.trials]
 
 
-def test_auto_means_islands_of_what_auto_means():
+def test_islands_of_no_name_are_of_ga_or_of_nsga2_for_several_objectives():
     arguments = {"optimizer": "islands", "trials": 60, "seed": 5, "progress": False}
     several = eh.tune(lambda p: {"f": p["a"], "g": -p["a"] + p["b"]}, CUBE, minimize=["f", "g"], **arguments)
     single = eh.tune(sphere, CUBE, minimize="loss", **arguments)
