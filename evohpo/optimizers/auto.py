@@ -73,7 +73,7 @@ def plan(problem: Problem) -> Plan:
     facts = [f"{n} parameter{'s' * (n != 1)}", f"{m} objective{'s' * (m != 1)}"]
     facts += [] if budget is None else [f"{budget} trials"]
     facts += [] if size is None else [f"generations of {size}"]
-    return Plan(first, others, size, f"auto ({', '.join(facts)}): {why}")
+    return Plan(first, others, size, f"for {', '.join(facts)}: {why}")
 
 
 def _parameters(problem: Problem) -> int:

@@ -51,10 +51,10 @@ def go_on(study, trials):
 @pytest.mark.parametrize(
     ("arguments", "run", "says"),
     [
-        ({}, {"budget": 50}, "auto (3 parameters, 1 objective, 50 trials): bo, since models make the most of so few trials"),
+        ({}, {"budget": 50}, "for 3 parameters, 1 objective, 50 trials: bo, since models make the most of so few trials"),
         ({}, {"budget": 2000}, "bo for the first 200 trials, since models make the most of few; then also cmaes and de-steady"),
         ({"space": MIXED}, {}, "then also cmaes and ga-steady, by what they achieve"),
-        ({"minimize": ["f", "g"]}, {}, "(3 parameters, 2 objectives): bo for the first 200 trials"),
+        ({"minimize": ["f", "g"]}, {}, "for 3 parameters, 2 objectives: bo for the first 200 trials"),
         ({"minimize": ["f", "g"]}, {"budget": 900}, "then also nsga2"),
         ({"minimize": list("fghij")}, {}, "nsga3: so many objectives would make models dear"),
         ({"space": {f"x{i}": eh.Continuous(0, 1) for i in range(201)}}, {}, "so many parameters would make models dear"),
