@@ -17,6 +17,10 @@ NAMES = sorted(
     if info.origin == "evohpo" or info.name.startswith("inspyred.")
 )
 SEEDS = 5
+DEAR = (
+    "auto",
+    "bo",
+)  # a trial costs as much as a hundred of the others', and is to be worth more than three random ones
 
 # what is not meant to beat random search, and why
 NO_BETTER = {
@@ -75,10 +79,8 @@ def score(study):
 
 
 def trials(problem, optimizer):
-    if optimizer == "bo":
-        return (
-            60  # each costs as much as a hundred of the others', and is to be worth more than three of random search's
-        )
+    if optimizer in DEAR:
+        return 60
     return 600 if problem == "sixty" else 200  # ten generations move nothing in sixty dimensions
 
 
@@ -96,7 +98,7 @@ def by_random_search(problem):
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("optimizer", [pytest.param(n, marks=pytest.mark.slow) if n == "bo" else n for n in NAMES])
+@pytest.mark.parametrize("optimizer", [pytest.param(n, marks=pytest.mark.slow) if n in DEAR else n for n in NAMES])
 def test_every_optimizer_works_on_every_problem(optimizer, problem):
     if (optimizer, problem) == ("grid", "sixty"):
         pytest.skip("a grid of 60 dimensions has more points than atoms")

@@ -163,10 +163,3 @@ def test_ten_thousand_trials():
     )  # fmt: skip
     assert len(study.trials) == 10_000
     assert study.best.metrics["loss"] < 1e-6
-
-
-@pytest.mark.slow
-def test_it_keeps_the_promises_of_an_optimizer():
-    from evohpo.testing import check_optimizer
-
-    check_optimizer("auto")

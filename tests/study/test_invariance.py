@@ -49,7 +49,7 @@ def test_processes_change_nothing_for_a_generational_optimizer(optimizer):
         pd.testing.assert_frame_equal(untimed(search(optimizer, eh.Processes(), workers)), expected)
 
 
-@pytest.mark.parametrize("optimizer", [*STEADY, "auto"])
+@pytest.mark.parametrize("optimizer", [*STEADY, pytest.param("auto", marks=pytest.mark.slow)])
 def test_lookahead_makes_a_steady_optimizer_independent_of_workers(optimizer):
     expected = untimed(search(optimizer, trials=40, lookahead=8))
     for workers in (2, 8):

@@ -61,7 +61,7 @@ def test_a_sound_optimizer_passes_in_each_form():
 OURS = sorted(i.name for i in eh.available_optimizers().values() if i.origin == "evohpo")
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "bo" else n for n in OURS])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in ("auto", "bo") else n for n in OURS])
 def test_our_own_optimizers_keep_their_promises(name):
     check_optimizer(name)
 
