@@ -1,6 +1,7 @@
 """CMA-ES with active covariance update, margins for discrete genes and restarts with growing populations.
 
-Equation numbers are those of Hansen (2016), The CMA Evolution Strategy: A Tutorial, arXiv:1604.00772v1. Margins:
+Equation numbers are those of Hansen (2016), The CMA Evolution Strategy: A Tutorial, arXiv:1604.00772v1, weights of the
+covariance those of version 2 (2023). Margins:
 Hamano, Saito, Nomura, Shirakawa (2022), CMA-ES with margin; integers: Marty, Hansen, Auger, Semet, Heron (2024), LB+IC-CMA-ES:
 two simple modifications of CMA-ES to handle mixed-integer problems. Restarts: Auger, Hansen (2005), A restart CMA evolution
 strategy with increasing population size (IPOP).
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evohpo.errors import UsageError
-from evohpo.optimizers.operators import order, reflect
+from evohpo.optimizers.operators import bounded, order
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
 from evohpo.space import OneHot
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REFERENCE = "Hansen (2016); Hamano et al. (2022); Marty et al. (2024)"
-TRIES = 8  # draws of which the first one within bounds is a sample: as many each time, so that the stream stays in step
+# Draws of which the first one within bounds is a sample, as many each time so that the stream stays in step. With more, a
+# mean near a bound sees nothing but the inside, is driven back, and takes that for progress: its step size explodes.
+TRIES = 2
 LEAST = 4  # samples an update needs to tell good directions from bad ones
 # Largest standard deviation, as a share of a gene's range, at which a run has converged. Much below it, differences in
 # fitness drown in rounding, machines rank differently, and a replay elsewhere would leave its record.
@@ -40,10 +43,11 @@ def cmaes(
 
     Where results are inherited it begins at the best of these instead.
 
-    A sample of which a continuous gene leaves [0, 1] is drawn anew; one that finds no way in is reflected, and the model
-    learns from the reflected point (the repair of Hansen's section B.5). Discrete genes keep a margin of probability in
-    their neighbouring bins, so that they do not freeze. A run that has converged or stagnates starts anew from a random
-    place with twice the population.
+    A sample of which a continuous gene leaves [0, 1] is drawn anew, once; if it leaves again it is evaluated at the bound,
+    and ranks the farther back the farther out it was (the penalty of Hansen's section B.5, for ranks), so that optima at
+    bounds are found and the model keeps near them. Discrete genes keep a margin of probability in their neighbouring
+    bins, so that they do not freeze. A run that has converged or stagnates starts anew from a random place with twice the
+    population.
 
     Args:
         problem: the task.
@@ -68,7 +72,7 @@ def cmaes(
                 Y[0], X[0] = 0.0, mean
             told = yield from _in_batches(X, size if size < LEAST else samples)
             by = order(told)
-            model.learn(Y[by], (float(told.violation[by[0]]), float(told.F[by[0], 0])))
+            model.learn(Y[model.demoted(Y, by)], (float(told.violation[by[0]]), float(told.F[by[0], 0])))
             if first and len(problem.known):
                 both = Results.concatenate([told, problem.known])
                 model.mean = both.X[order(both)[0]].copy()
@@ -105,7 +109,7 @@ class _Model:
         mueff = raw[:mu].sum() ** 2 / (raw[:mu] ** 2).sum()
         mueff_bad = raw[mu:].sum() ** 2 / (raw[mu:] ** 2).sum()
         self.c1 = 2 / ((n + 1.3) ** 2 + mueff)  # eq. 57
-        self.cmu = min(1 - self.c1, 2 * (mueff - 2 + 1 / mueff) / ((n + 2) ** 2 + mueff))  # eq. 58
+        self.cmu = min(1 - self.c1, 2 * (0.25 + mueff - 2 + 1 / mueff) / ((n + 2) ** 2 + mueff))  # eq. 58 of version 2
         definite = (1 - self.c1 - self.cmu) / (max(n, 1) * self.cmu)  # keeps C positive definite
         bad = min(1 + self.c1 / self.cmu, 1 + 2 * mueff_bad / (mueff + 2), definite)
         self.weights = np.where(raw >= 0, raw / raw[raw > 0].sum(), bad * raw / -raw[raw < 0].sum())
@@ -131,13 +135,20 @@ class _Model:
     def sample(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return steps `Y` `(samples, dim)` for the update, and the chromosomes to evaluate (eqs. 38 to 40)."""
         Z = rng.standard_normal((TRIES, self.samples, self.n)) @ self.root
-        discrete = self.k > 0
         outside = np.abs(self.mean + self.sigma * self.stretch * Z - 0.5) > 0.5
-        Y = Z[(outside & ~discrete).any(2).argmin(0), np.arange(self.samples)]
-        V = self.mean + self.sigma * self.stretch * Y
-        X = np.where(discrete, np.clip(V, 0.0, 1.0), reflect(V))
-        # Only what was reflected is computed back: X - mean loses digits when sigma is small, and replay needs them.
-        return np.where(discrete | (V == X), Y, (X - self.mean) / self.sigma), X
+        Y = Z[(outside & (self.k == 0)).any(2).argmin(0), np.arange(self.samples)]
+        return Y, bounded(self.mean + self.sigma * self.stretch * Y)
+
+    def demoted(self, Y: Array, by: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return `by`, the rows of the steps `Y` from best to worst, with those farther back that were brought within bounds.
+
+        A row whose genes lay a standard deviation outside, in the root mean square, loses as many ranks as there are; one
+        that lay half as far out loses a quarter of them.
+        """
+        V = self.mean + self.sigma * Y
+        overshoot = np.where(self.k > 0, 0.0, V - bounded(V)) / np.maximum(self.spread, 1e-300)
+        rank = np.arange(self.samples) + self.samples * (overshoot[by] ** 2).sum(1) / max(self.n, 1)
+        return np.asarray(by[np.argsort(rank, kind="stable")])
 
     def learn(self, Y: Array, best: tuple[float, float]) -> None:
         """Update the distribution by the steps `Y`, best first, which are changed."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from evohpo.errors import UsageError
-from evohpo.optimizers.operators import Integers, at_least_one, no_worse, order, reflect, unordered, where
+from evohpo.optimizers.operators import Integers, at_least_one, bounded, no_worse, order, unordered, where
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
 from evohpo.optimizers.start import Newcomers, start
@@ -50,9 +50,10 @@ def de(
 ) -> Generator[Population, Results, None]:
     """Add differences of individuals to individuals; a child replaces its parent if it is no worse.
 
-    Genes beyond a bound are reflected. Unordered genes know no difference: they come whole from one of the donors. With
-    fewer than four individuals donors repeat, and a population of one only mixes with its own past. A child's parents are
-    the individual it may replace, the one it leads to or starts from, and the two whose difference is added.
+    Genes beyond a bound are set to it, so that optima at bounds are found. Unordered genes know no difference: they come
+    whole from one of the donors. With fewer than four individuals donors repeat, and a population of one only mixes with its
+    own past. A child's parents are the individual it may replace, the one it leads to or starts from, and the two whose
+    difference is added.
 
     Args:
         problem: the task.
@@ -86,7 +87,7 @@ def de(
         lead = base
         if strategy == "current-to-pbest/1":  # JADE eq. 6
             mutants, lead = mutants + F * (X[pbest] - X), pbest
-        mutants = mix(reflect(mutants), X[lead], X[r2], whole, rng)
+        mutants = mix(bounded(mutants), X[lead], X[r2], whole, rng)
         children = np.where(at_least_one(rng.random((n, dim)), CR, rng), mutants, X)
         family = np.column_stack([numbers, numbers[lead], numbers[r2], numbers[r3]])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evohpo.optimizers.operators import bins, count, order, reflect, unordered
+from evohpo.optimizers.operators import bins, bounded, count, order, unordered
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
 from evohpo.optimizers.start import Newcomers, start
@@ -60,7 +60,7 @@ def eda(
         else:  # one sample has no spread: follow it, and close in slowly
             mean, std = best.X[0].copy(), 0.95 * std
         table.learn(best.X[:, tabled], learning_rate)
-        X = reflect(mean + np.maximum(std, floor) * rng.standard_normal((population, problem.dim)))
+        X = bounded(mean + np.maximum(std, floor) * rng.standard_normal((population, problem.dim)))
         X[:, tabled] = table.sample(rng.random((population, int(tabled.sum()))))
         told = yield Population(X, operator="umda")
         pool = newcomers.join(Results.concatenate([told, best]))

@@ -77,7 +77,7 @@ def ga(
             C, D = operators.n_point(A, B, points, rng)
         crossed = rng.random((pairs, 1)) < crossover_rate
         X = np.concatenate([np.where(crossed, C, A), np.where(crossed, D, B)])[:population]
-        operators.mutate(X, problem.genes, rate, eta_mutation, rng)
+        operators.mutate(X, problem.genes, rate, eta_mutation, rng, cut=True)
         family, how = operators.family(parents.trials, mating, crossed, f"{crossover}+polynomial", "polynomial")
 
         children = yield Population(X, parents=family[:population], operator=how[:population])

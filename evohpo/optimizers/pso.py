@@ -1,7 +1,8 @@
 """Particle swarm optimization, with coefficients that converge fast.
 
 Reference: Kennedy, Eberhart (1995), Particle swarm optimization; Trelea (2003), The particle swarm optimization algorithm:
-convergence analysis and parameter selection; Bratton, Kennedy (2007), Defining a standard for particle swarm optimization.
+convergence analysis and parameter selection; Bratton, Kennedy (2007), Defining a standard for particle swarm optimization;
+at bounds Helwig, Branke, Mostaghim (2013), Experimental analysis of bound handling techniques in particle swarm optimization.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from evohpo.errors import UsageError
-from evohpo.optimizers.operators import Integers, no_worse, order, reflect, unordered, where
+from evohpo.optimizers.operators import Integers, bounded, no_worse, order, unordered, where
 from evohpo.optimizers.protocol import Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
 from evohpo.optimizers.start import Newcomers, start
@@ -35,9 +36,9 @@ def pso(
 ) -> Generator[Population, Results, None]:
     """Every particle is drawn to the best place it has seen and to the best one its neighbours have seen.
 
-    A particle that leaves [0, 1] is reflected and its velocity turned round in that gene. Unordered genes have no
-    velocity: each is kept, or copied from one of the two best places, or (once a chromosome, on average) drawn anew.
-    The parents of a place are the one before it and these two.
+    A particle that leaves [0, 1] is stopped at the bound in that gene, so that optima at bounds are found; reflected, it
+    would only come near them. Unordered genes have no velocity: each is kept, or copied from one of the two best places,
+    or (once a chromosome, on average) drawn anew. The parents of a place are the one before it and these two.
 
     Args:
         problem: the task.
@@ -73,8 +74,8 @@ def pso(
         pull = cognitive * rng.random((n, dim)) * (best.X - X) + social * rng.random((n, dim)) * (leader - X)
         V = np.clip(inertia * V + pull, -max_velocity, max_velocity)
         moved = X + V
-        V = np.where((moved < 0.0) | (moved > 1.0), -V, V)
-        moved = reflect(moved)
+        V = np.where((moved < 0.0) | (moved > 1.0), 0.0, V)
+        moved = bounded(moved)
         if whole.any():
             u, fresh = rng.random((n, dim)), rng.random((n, dim))
             rare = 1.0 / dim

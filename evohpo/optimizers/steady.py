@@ -67,7 +67,7 @@ class SteadyGA:
         X = self.members.X
         child, _ = operators.sbx(X[[a]], X[[b]], self.eta_crossover, self.mixing, self.rng)
         rate = 1.0 / max(self.problem.dim, 1)
-        operators.mutate(child, self.problem.genes, rate, self.eta_mutation, self.rng)
+        operators.mutate(child, self.problem.genes, rate, self.eta_mutation, self.rng, cut=True)
         return child[0], (int(self.members.trials[a]), int(self.members.trials[b])), "sbx+polynomial"
 
     def tell(self, results: Results) -> None:
@@ -132,7 +132,7 @@ class SteadyDE:
         shuffled = rng.permutation(n)
         a, b = int(shuffled[0]), int(shuffled[-1])  # the same one, if there is only one
         F = rng.uniform(self.weight, 1.0)
-        mutant = operators.reflect(target + F * (X[lead] - target) + F * (X[a] - X[b]))
+        mutant = operators.bounded(target + F * (X[lead] - target) + F * (X[a] - X[b]))
         u, anew = rng.random(dim), rng.random(dim)
         mutant = np.where(self.whole, np.where(u < 0.1, anew, np.where(u < 0.4, X[a], X[lead])), mutant)
         child = np.where(operators.at_least_one(rng.random((1, dim)), self.crossover, rng)[0], mutant, target)

@@ -101,6 +101,13 @@ def test_a_learner_beats_random_search_after_200_evaluations(name):
     assert np.median(best[name]) < 0.6 * np.median(best["random"])
 
 
+@pytest.mark.parametrize("name", ["ga", "ga-steady", "de", "de-steady", "pso", "cmaes"])
+def test_an_optimum_in_a_corner_is_found_and_not_only_approached(name):
+    """Hyperparameters are often best at a bound, and slopes differ from gene to gene."""
+    slope, corner = np.array([1.0, -2.0, 4.0, -8.0]), np.array([0.0, 1.0, 0.0, 1.0])
+    assert median(name, lambda X: (X - corner) @ slope, task(4, budget=400), 400) == 0.0
+
+
 @pytest.mark.parametrize(
     ("name", "limit"),
     [
