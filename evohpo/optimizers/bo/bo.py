@@ -41,9 +41,12 @@ class BayesianOptimization:
 
     The models know numbers on their scales, choices, and which conditions hold. It never waits: trials without a result
     count as if they had given what is expected. Outcome constraints and failures are learned as the probability that there
-    are none. Results at several rungs are learned together, with the step as one more coordinate: with `ASHA` this is
-    MOBSTER. The first proposals are the space's default and scrambled Sobol points, of which every other one is until trials
-    have come to a second rung. No configuration is proposed twice.
+    are none. Results at several rungs are learned together, without what a trial usually gains on its way and with the step
+    as one more coordinate; of a trial that reports more often, a result for every doubling of steps. With `ASHA` this is
+    MOBSTER; where one or a few trials run at a time, `Hyperband` finds more for the same steps.
+
+    The first proposals are the space's default and scrambled Sobol points, of which every other one is until trials have
+    come to a second rung. No configuration is proposed twice.
 
     Args:
         problem: the task.
