@@ -43,7 +43,7 @@ class BayesianOptimization:
     count as if they had given what is expected. Outcome constraints and failures are learned as the probability that there
     are none. Results at several rungs are learned together, without what a trial usually gains on its way and with the step
     as one more coordinate; of a trial that reports more often, a result for every doubling of steps. With `ASHA` this is
-    MOBSTER; where one or a few trials run at a time, `Hyperband` finds more for the same steps.
+    MOBSTER; where one trial runs at a time, `Hyperband` finds more for the same steps.
 
     The first proposals are the space's default and scrambled Sobol points, of which every other one is until trials have
     come to a second rung. No configuration is proposed twice.
