@@ -49,7 +49,8 @@ class TPE:
     Args:
         problem: the task.
         rng: the source of all draws.
-        gamma: share of the results that counts as good, in (0, 1); never more than 25.
+        gamma: share of the results that counts as good, in (0, 1); never more than 25, with several objectives early on as
+            many as there are objectives and one more: of a front a single point would say too little.
         prior_weight: weight of the uniform distribution in both densities, in results; above 0.
         candidates: draws a proposal is chosen from, 1 or more; more of them search more greedily.
         startup: results to have before the model is used, given points included.
@@ -142,11 +143,17 @@ class TPE:
         """Return the results to learn from, the good ones first and the others in the order they came; and the good density."""
         self.told = [Results.concatenate(self.told)]
         told = at_level(self.told[0], self.startup, self.problem.max_steps)
-        good = min(int(np.ceil(self.gamma * len(told))), MOST)
+        good = self._good(told)
         by = best_first(told, good)
         ranked = told.take(np.concatenate([by[:good], np.sort(by[good:])[-WINDOW:]]))
         weights = np.log(good + 1) - np.log(np.arange(good) + 1)  # the better, the more, as in an evolution strategy
         return ranked, good, self._density(ranked.X[:good], weights * good / weights.sum())
+
+    def _good(self, told: Results) -> int:
+        """Return how many results are good: of several objectives at least one each and one between, up to half."""
+        n, m = told.F.shape
+        front = min(m + 1, (n + 1) // 2) if m > 1 else 1
+        return min(max(int(np.ceil(self.gamma * n)), front), MOST)
 
     def _others(self, others: Results) -> Parzen:
         running = np.array(list(self.running.values())).reshape(len(self.running), self.problem.dim)

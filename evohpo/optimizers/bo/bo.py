@@ -42,8 +42,12 @@ class BayesianOptimization:
     The models know numbers on their scales, choices, and which conditions hold. It never waits: trials without a result
     count as if they had given what is expected. Outcome constraints and failures are learned as the probability that there
     are none. What earlier studies found (`prior=`) is where the mean begins; results say how much of it holds. Results at
-    several rungs are learned together, with the step as one more coordinate: with `ASHA` this is MOBSTER. The first proposals
-    are the space's default and scrambled Sobol points. No configuration is proposed twice.
+    several rungs are learned together, without what a trial usually gains on its way and with the step as one more
+    coordinate; of a trial that reports more often, a result for every doubling of steps. With `ASHA` this is MOBSTER; where
+    one trial runs at a time, `Hyperband` finds more for the same steps.
+
+    The first proposals are the space's default and scrambled Sobol points, of which every other one is until trials have
+    come to a second rung. No configuration is proposed twice.
 
     Args:
         problem: the task.
@@ -138,8 +142,11 @@ class BayesianOptimization:
     def _propose(self) -> tuple[Array, str]:
         if not self.asked and self.problem.space is not None:
             return self._default(), "default"
-        if self.asked + self.strangers < self.first or not len(self.told):
-            return self.domain.canonical(self.sobol.random(1))[0], "sobol"
+        early = self.asked + self.strangers < self.first or not len(self.told)
+        if early or (self.asked % 2 and self._is_unsure()):
+            row = self.domain.canonical(self.sobol.random(1))[0]
+            if early or row.tobytes() not in self.known:
+                return row, "sobol"
         if self.exhausted:
             return self.domain.canonical(self.rng.random((1, self.problem.dim)))[0], "random"
         pending = np.array([*self.pending.values()][-PENDING:]).reshape(-1, self.problem.dim)
@@ -153,6 +160,11 @@ class BayesianOptimization:
             row = evolve(score, parents, self.known, self.domain, self.rng)
         self.exhausted = row.tobytes() in self.known
         return row, "expected improvement"
+
+    def _is_unsure(self) -> bool:
+        """Return whether all results are from one rung before the last step: what leads there need not last."""
+        steps = self.told.steps
+        return bool(0 < steps.min() == steps.max() < (self.problem.max_steps or 0))
 
     def _default(self) -> Array:
         assert self.problem.space is not None

@@ -42,10 +42,10 @@ def usual_progress(X: Array, steps: NDArray[np.int64], F: Array) -> Array:
 
     Args:
         X: `(n, dim)` canonical chromosomes.
-        steps: `(n,)` where they were measured.
+        steps: `(n,)` where they were measured; 0 is the end.
         F: `(n, m)` their objectives.
     """
-    levels, level = np.unique(doublings(steps), return_inverse=True)
+    levels, level = np.unique(doublings(np.where(steps > 0, steps, steps.max(initial=1))), return_inverse=True)
     change = np.zeros((len(levels), F.shape[1]))
     config = np.unique(X, axis=0, return_inverse=True)[1].ravel()
     by = np.lexsort((level, config))

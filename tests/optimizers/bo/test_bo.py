@@ -165,18 +165,28 @@ def test_two_objectives_give_more_hypervolume_than_random_search():
     assert volumes["bo"] > volumes["random"]
 
 
-def test_with_asha_it_learns_from_every_rung():
+@pytest.mark.parametrize("pruner", [eh.ASHA(max_steps=9), eh.Hyperband(max_steps=9)])
+def test_it_learns_from_every_rung(pruner):
     def objective(params):
         for step in range(1, 10):
             yield sphere(params) + 1 / step
 
     def last(name):
-        studies = [
-            tune(objective, cube(4), name, trials=40, seed=seed, pruner=eh.ASHA(max_steps=9)) for seed in range(3)
-        ]
+        studies = [tune(objective, cube(4), name, trials=40, seed=seed, pruner=pruner) for seed in range(3)]
         return np.median([best(study) for study in studies]) - 1 / 9
 
     assert last("bo") < last("random") / 4
+
+
+def test_it_explores_as_much_as_it_exploits_until_there_is_a_second_rung():
+    def objective(params):
+        yield from (sphere(params) + 1 / step for step in range(1, 10))
+
+    study = tune(objective, cube(4), trials=15, pruner=eh.SuccessiveHalving(12, max_steps=9))
+    how = [trial.operator for trial in study.trials]
+    assert how[:6] == ["default"] + ["sobol"] * 5
+    assert sorted(how[6:12]) == ["expected improvement"] * 3 + ["sobol"] * 3
+    assert how[12:] == ["expected improvement"] * 3
 
 
 def test_the_same_seed_gives_the_same_study_and_a_wider_scale_changes_nothing():

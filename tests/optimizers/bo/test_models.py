@@ -65,8 +65,10 @@ def test_usual_progress_is_what_steps_bring_although_only_the_best_go_on(rng):
     rows = np.concatenate([by, by[:30], by[:10]])
     steps = np.repeat([1, 3, 9], [90, 30, 10])
     F = np.stack([final[rows] + 8 / steps, 100 - 2 * steps], 1)
-    changed = usual_progress(X[rows], steps, F)
-    assert changed == pytest.approx(np.stack([8 / steps - 8, 2 - 2 * steps], 1))
+    expected = np.stack([8 / steps - 8, 2 - 2 * steps], 1)
+    assert usual_progress(X[rows], steps, F) == pytest.approx(expected)
+    steps[-1] = 0  # a result without steps is from the end
+    assert usual_progress(X[rows], steps, F) == pytest.approx(expected)
 
 
 def test_of_a_curve_there_is_a_result_for_every_doubling_of_steps():
