@@ -8,7 +8,9 @@ from evohpo.errors import UnknownName
 from tests.golden.record import FOLDER, SPACES, difference, own_optimizers, path, problems, propose, read
 
 
-@pytest.mark.parametrize("name", own_optimizers())
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("auto", "bo") else n for n in own_optimizers()]
+)
 def test_an_optimizer_proposes_what_it_always_proposed(name):
     recorded = read(name)
     assert list(recorded) == [str(problem) for problem in problems(name)]
