@@ -139,13 +139,13 @@ class Problem:
         population: the population the user asked for, or None.
         workers: how many trials can run at once. An algorithm that uses it is not independent of the machine.
         budget: how many trials there will be at most, or None.
-        generations: how many generations there will be at most, or None.
         max_steps: the last step of an objective that trains in steps, or None.
         seed: the study's seed.
         space: the space, for algorithms with an interest in it.
         encoding: the bound encoding: `encoding.decode(X)`, `encoding.encode(configs)`.
         prior: what earlier studies of related tasks found, a pair a study: chromosomes `(n, dim)` and scores `(n,)` in [0, 1),
             the share of that study's results that were better.
+        generations: how many generations there will be at most, or None.
         inherited: results to begin with instead of a first population, where an algorithm takes over from another.
         known: results told that this optimizer never proposed (baselines, warm starts); it grows as they come.
     """
@@ -157,12 +157,12 @@ class Problem:
     population: int | None = None
     workers: int = 1
     budget: int | None = None
-    generations: int | None = None
     max_steps: int | None = None
     seed: int = 0
     space: Space | None = None
     encoding: Any = None
     prior: Sequence[tuple[Array, Array]] = ()
+    generations: int | None = None
     inherited: Results | None = None
     known: Results = field(init=False)
 
