@@ -45,7 +45,7 @@ def _no_guest_stays():
 
 def host(what, objective=None, **kwargs):
     spec = LIVE[what]() if what in LIVE else what
-    multi = resolve(spec, 2).traits.objectives == "multi"
+    multi = resolve(spec).traits.objectives == "multi"
     return Host(spec, objective or (two_spheres if multi else sphere), n_objectives=2 if multi else 1, **kwargs)
 
 

@@ -75,7 +75,7 @@ def described(trial):
 
 
 def tuning_job_of(study):
-    return study.trials[0].job.rsplit("-", 2)[0]
+    return next(t.job for t in study.trials if t.job).rsplit("-", 2)[0]  # a later one may end before the first
 
 
 def eventually(condition, seconds=60):
