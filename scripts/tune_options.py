@@ -3,6 +3,13 @@
 Prints, for each optimizer, the best options found and whether they are better than the defaults on problems that the search did
 not see; a setting is worth shipping only where they are.
 
+What came out, 60 settings of 100 trials, judged on ten other landscapes by 10 seeds: `ga` tuned (4 individuals, n-point
+crossover, mutations of index 5) is better than its defaults in 69 of 100 pairs of runs (p = 4e-5), `de` (15 individuals, best/1)
+in 64 (p = 0.002), `pso` is not (51, p = 0.8). On ten recorded training problems a population of 10 instead of 20 is worth a
+fifth of the regret after 100 trials to `ga` and `de`, too. Small populations are for small budgets and keep few workers busy, so
+that 20 stays the default; the wider mutations hold on BBOB and on the recorded problems, and were taken over for half of the
+children of `ga` and `ga-steady`, since all of them would find the last digits of long runs too late.
+
     python scripts/tune_options.py [--optimizers ga,de,pso,cmaes] [--settings 60] [--budget 100] [--seeds 3] [--workers 1]
 """
 
