@@ -48,8 +48,7 @@ def ga(
         crossover_rate: probability of a pair to be crossed.
         mutation_rate: probability of a gene to mutate; one gene a chromosome on average (1/dim) if None.
         eta_crossover: distribution index of sbx, smaller reaches farther.
-        eta_mutation: distribution index of the polynomial mutation, smaller reaches farther; half of the children take a
-            quarter of it.
+        eta_mutation: distribution index of the polynomial mutation, smaller reaches farther.
         tournament: contestants for each parenthood; 1 selects blindly.
         elites: how many parents may outlive their generation: a count, or a fraction below 1. `elites=population` is
             the (mu + lambda) scheme, 0 lets everybody die.
@@ -78,8 +77,7 @@ def ga(
             C, D = operators.n_point(A, B, points, rng)
         crossed = rng.random((pairs, 1)) < crossover_rate
         X = np.concatenate([np.where(crossed, C, A), np.where(crossed, D, B)])[:population]
-        etas = np.where(rng.random(population) < 0.5, eta_mutation, eta_mutation / 4.0)
-        operators.mutate(X, problem.genes, rate, etas, rng, cut=True)
+        operators.mutate(X, problem.genes, rate, eta_mutation, rng, cut=True)
         family, how = operators.family(parents.trials, mating, crossed, f"{crossover}+polynomial", "polynomial")
 
         children = yield Population(X, parents=family[:population], operator=how[:population])

@@ -31,8 +31,7 @@ class SteadyGA:
         population: individuals that can be parents, 1 or more.
         tournament: contestants for each parenthood.
         eta_crossover: distribution index of sbx, smaller reaches farther.
-        eta_mutation: distribution index of the polynomial mutation, smaller reaches farther; half of the children take a
-            quarter of it.
+        eta_mutation: distribution index of the polynomial mutation, smaller reaches farther.
     """
 
     def __init__(
@@ -68,8 +67,7 @@ class SteadyGA:
         X = self.members.X
         child, _ = operators.sbx(X[[a]], X[[b]], self.eta_crossover, self.mixing, self.rng)
         rate = 1.0 / max(self.problem.dim, 1)
-        eta = self.eta_mutation if self.rng.random() < 0.5 else self.eta_mutation / 4.0
-        operators.mutate(child, self.problem.genes, rate, eta, self.rng, cut=True)
+        operators.mutate(child, self.problem.genes, rate, self.eta_mutation, self.rng, cut=True)
         return child[0], (int(self.members.trials[a]), int(self.members.trials[b])), "sbx+polynomial"
 
     def tell(self, results: Results) -> None:
