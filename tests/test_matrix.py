@@ -17,10 +17,8 @@ NAMES = sorted(
     if info.origin == "evohpo" or info.name.startswith("inspyred.")
 )
 SEEDS = 5
-DEAR = (
-    "auto",
-    "bo",
-)  # a trial costs as much as a hundred of the others', and is to be worth more than three random ones
+# of these a trial costs as much as a hundred of the others', and is to be worth more than three random ones
+DEAR = ("auto", "bo")
 
 # what is not meant to beat random search, and why
 NO_BETTER = {

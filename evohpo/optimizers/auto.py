@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evohpo.errors import UsageError
-from evohpo.optimizers.island import GENERATION, Island, Row
+from evohpo.optimizers.island import Island, Row
 from evohpo.optimizers.operators import Integers, order, unordered
 from evohpo.optimizers.post import Post, population
-from evohpo.optimizers.protocol import Population, Problem, Results
+from evohpo.optimizers.protocol import GENERATION, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer, resolve, use
 from evohpo.space import Configs, Real
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from evohpo.space import Space
 
 MODEL = "bo"
 ALONE = 200  # results up to which the model proposes alone: evolution would still be in its first generations
@@ -31,7 +33,7 @@ KEPT = 100  # of the best results, for those who join
 ELITE = 20  # results that a new one has to get among to count as a success
 MEMORY = 40  # trials after which a success counts by a third
 OPTIONS: dict[str, dict[str, Any]] = {"cmaes": {"sigma": 0.1}}  # it begins at the best there is
-LEAST = 0.15  # share of the trials that everyone has who takes part
+LEAST = 0.15  # of all trials what everyone has who takes part, before shares are made to add up
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,17 @@ class Plan:
 
 def plan(problem: Problem) -> Plan:
     """Return what suits a problem: its space, objectives, budget, workers, population and steps."""
-    n, m, budget, size = _parameters(problem), problem.n_objectives, problem.budget, problem.population
+    space, m, budget, size = problem.space, problem.n_objectives, problem.budget, problem.population
+    assert space is not None
+    n = len(space.searched)
     if size is None and (problem.generations is not None or problem.workers > CROWD):
         size = GENERATION
+    if budget is None and problem.generations is not None and size is not None:
+        budget = problem.generations * size
     if m > 1:
         others: tuple[str, ...] = ("nsga2",) if m <= 3 else ("nsga3",)
     else:
-        others = ("cmaes", "ga-steady" if _patchy(problem) else "de-steady")
+        others = ("cmaes", "ga-steady" if _patchy(space) else "de-steady")
     named, first = " and ".join(others), MODEL
     if n > WIDEST or m > FRONTS:
         many = "so many parameters" if n > WIDEST else "so many objectives"
@@ -76,14 +82,9 @@ def plan(problem: Problem) -> Plan:
     return Plan(first, others, size, f"for {', '.join(facts)}: {why}")
 
 
-def _parameters(problem: Problem) -> int:
-    return problem.dim if problem.space is None else len(problem.space.searched)
-
-
-def _patchy(problem: Problem) -> bool:
+def _patchy(space: Space) -> bool:
     """Return whether differences of chromosomes often mean little: there are conditions, or choices without order."""
-    space = problem.space
-    return space is not None and (bool(space.conditions) or bool(unordered(Real().bind(space).genes).any()))
+    return bool(space.conditions) or bool(unordered(Real().bind(space).genes).any())
 
 
 class Arm:
@@ -123,7 +124,7 @@ class Auto:
     Gaussian processes (`bo`) propose the first 200 trials: they make the most of each. Then evolution joins: `cmaes` and
     `de-steady` for one objective (`ga-steady` where there are choices or conditions), `nsga2` for several. They begin with
     the best there is, and all learn from each other's best. Whose trials get among the twenty best gets more of them, nobody
-    less than a seventh. After 1,000 results models cost more than they find, and evolution goes on alone; it has the task to
+    less than a tenth. After 1,000 results models cost more than they find, and evolution goes on alone; it has the task to
     itself from the start where there are more than 200 parameters or 4 objectives. With a pruner the models learn from every
     rung (MOBSTER).
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evohpo.optimizers.operators import order
-from evohpo.optimizers.protocol import Population, Problem, Results
+from evohpo.optimizers.protocol import GENERATION, Population, Problem, Results
 from evohpo.optimizers.signatures import parameters_of
 from evohpo.space import Configs, Real
 from evohpo.trials.fitness import Fitness, Told
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from evohpo.optimizers.registry import Resolved
 
-GENERATION = 20  # individuals that count as a generation where neither the user nor the algorithm says
 LEAST = 4  # individuals of an island: fewer have nothing to recombine
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from evohpo.space import Encoding, Genes, Space
 
 Array = NDArray[np.float64]
+GENERATION = 20  # trials that count as one generation where neither the user nor the optimizer says
 
 
 @dataclass(frozen=True, slots=True)

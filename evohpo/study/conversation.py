@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from evohpo.errors import EvohpoError, EvohpoWarning, IllegalValue, OptimizerError, UsageError
-from evohpo.optimizers.protocol import Array, Optimizer, Population, Problem, Results, Traits
+from evohpo.optimizers.protocol import GENERATION, Array, Optimizer, Population, Problem, Results, Traits
 from evohpo.space import Configs, Real
 from evohpo.study.untold import END, Entry, Untold
 from evohpo.trials.fitness import Fitness, Told
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from evohpo.trials.trial import Trial
 
 TOLERANCE = 1e-9  # linear algebra differs in the last bits between machines
-GENERATION = 20  # trials that count as one generation where neither the user nor the optimizer says
 
 Write: TypeAlias = Callable[..., None]
 Rows: TypeAlias = (
@@ -343,11 +342,9 @@ class Conversation:
     def strategy(self) -> str:
         """What the optimizer says it does for this problem, and why; "" if it does not."""
         target = self.resolved.target if self.resolved is not None else None
-        return (
-            str(target.strategy(self._new_problem()))
-            if isinstance(target, type) and hasattr(target, "strategy")
-            else ""
-        )
+        if not isinstance(target, type) or not hasattr(target, "strategy"):
+            return ""
+        return str(target.strategy(self._new_problem()))
 
     def _start(self, problem: Problem) -> Optimizer:
         assert self.resolved is not None

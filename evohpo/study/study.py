@@ -17,7 +17,6 @@ from evohpo.pruners.steps import max_steps_of
 from evohpo.space import Space
 from evohpo.study import journal as journals
 from evohpo.study.chronicle import Chronicle
-from evohpo.study.conversation import GENERATION
 from evohpo.study.journal import Journal
 from evohpo.study.late import Late
 from evohpo.study.learned import Learned
@@ -238,7 +237,7 @@ class Study(Learned, Closing):
         chronicle = self._chronicle
         if self.goals.relative and not chronicle.has_baseline():
             return None
-        if self.ledger.parked >= (self.settings.population or GENERATION):
+        if self.ledger.parked >= chronicle.conversation.generation_size:
             return None  # more of the same would come: first let something end
         if self._repeating.holds_up():
             return None
@@ -274,7 +273,7 @@ class Study(Learned, Closing):
     @property
     def exhausted(self) -> bool:
         """Whether so many proposals in a row repeated earlier ones that nothing new is to be expected."""
-        return self.ledger.reused_in_a_row >= max(1000, 50 * (self.settings.population or GENERATION))
+        return self.ledger.reused_in_a_row >= max(1000, 50 * self._chronicle.conversation.generation_size)
 
     @property
     def next_generation(self) -> int:

@@ -16,6 +16,7 @@ from evohpo.errors import UsageError
 from evohpo.optimizers.bo.candidates import evolve
 from evohpo.optimizers.bo.domain import Domain
 from evohpo.optimizers.bo.progress import milestones
+from evohpo.optimizers.bo.thinning import thinned
 from evohpo.optimizers.operators import Integers, order
 from evohpo.optimizers.protocol import Array, Population, Problem, Results
 from evohpo.optimizers.registry import optimizer
@@ -137,7 +138,7 @@ class BayesianOptimization:
         self.count += len(new)
         self.strangers += int((results.numbers < 0).sum())
         if len(self.told) > MOST + SLACK:
-            self.told = self.told.take(_thinned(self.told))
+            self.told = self.told.take(np.sort(thinned(order(self.told), MOST)))
 
     def _propose(self) -> tuple[Array, str]:
         if not self.asked and self.problem.space is not None:
@@ -153,9 +154,8 @@ class BayesianOptimization:
         resource, there = self._level()
         margin = MARGIN if self.asked % EVERY == 0 else 0.0
         parents = self.told.X[there[: max(4, round(PARENTS * len(there)))]]
-        with self.blas.limit(
-            limits=1
-        ):  # of matrices this small threads make nothing but heat: up to twenty times the cost
+        # of matrices this small threads make nothing but heat: up to twenty times the cost
+        with self.blas.limit(limits=1):
             score = self.belief.acquisition(self.told, self.count, self.usual, pending, resource, margin, self.rng)
             row = evolve(score, parents, self.known, self.domain, self.rng)
         self.exhausted = row.tobytes() in self.known
@@ -179,10 +179,3 @@ class BayesianOptimization:
         level = float(enough[-1]) if len(enough) else float(levels[0])
         there = np.flatnonzero(at >= level)
         return level, there[order(self.told.take(there))]
-
-
-def _thinned(told: Results) -> Integers:
-    """Return rows of the better half of `MOST` and of some of all others, in order."""
-    best = order(told)
-    spread = np.linspace(MOST // 2, len(best) - 1, MOST - MOST // 2).round().astype(np.int64)
-    return np.sort(np.concatenate([best[: MOST // 2], best[spread]]))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from evohpo.optimizers.bo.model import Fitting, Learner
+from evohpo.optimizers.bo.thinning import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +35,7 @@ class Lessons:
     def __init__(self, domain: Domain, prior: Sequence[tuple[Array, Array]], fitting: Fitting) -> None:
         self._models = []
         for X, scores in prior:
-            by = np.argsort(scores, kind="stable")
-            if len(by) > MOST:
-                rest = np.linspace(MOST // 2, len(by) - 1, MOST - MOST // 2).round().astype(np.int64)
-                by = np.concatenate([by[: MOST // 2], by[rest]])
+            by = thinned(np.argsort(scores, kind="stable"), MOST)
             if len(by) < FEWEST:
                 continue
             z = ndtri(np.clip(scores[by] + 0.5 / len(scores), 0.5 / len(scores), 1 - 0.5 / len(scores)))

@@ -72,9 +72,8 @@ def test_usual_progress_is_what_steps_bring_although_only_the_best_go_on(rng):
 
 
 def test_of_a_curve_there_is_a_result_for_every_doubling_of_steps():
-    steps = np.array(
-        [*range(1, 53), 1, 3, 9, 9]
-    )  # a trial that reports each step, and one at rungs that ends at its last
+    # a trial that reports each step, and one at rungs that ends at its last
+    steps = np.array([*range(1, 53), 1, 3, 9, 9])
     n, trials = len(steps), np.repeat([0, 1], [52, 4])
     told = Results(np.zeros((n, 1)), np.zeros((n, 1)), np.zeros(n), steps, np.zeros(n, bool), trials, trials=trials)
     kept = milestones(told)
