@@ -106,12 +106,12 @@ def test_nothing_is_left_behind_when_the_driver_itself_is_killed(moment, tmp_pat
     script.write_text(
         textwrap.dedent(
             """
-            import subprocess, sys, time
+            import os, subprocess, sys, time
             import evohpo as eh
 
             def hangs(params):
                 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-                print("hanging", flush=True)
+                os.write(1, b"hanging\\n")  # one write, so that two workers' lines stay two
                 time.sleep(600)
 
             eh.tune(hangs, {"x": eh.Continuous(0, 1)}, minimize="loss", optimizer="ga", trials=10, workers=2, progress=False)
