@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from evohpo.errors import UsageError
@@ -30,6 +31,17 @@ def plugins(group: str) -> dict[str, list[EntryPoint]]:
 def origin(point: EntryPoint) -> str:
     """Return "plugin <distribution> <version>"."""
     return f"plugin {point.dist.name} {point.dist.version}" if point.dist is not None else f"plugin {point.value}"
+
+
+@cache  # reading a distribution's texts takes milliseconds, and every study wants some
+def version(distribution: str) -> str:
+    """Return the version of an installed distribution, or "" where there is none of that name."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def only(points: list[EntryPoint], what: str) -> EntryPoint:

@@ -77,6 +77,8 @@ class Parzen:
         return np.asarray(np.log(np.exp(exponent - top) @ weights) + top[:, 0])
 
     def _log_kernels(self, X: Array, active: Mask) -> Array:
+        from scipy.spatial.distance import cdist
+
         n = len(self.X)
         total = np.zeros((len(X), n))
         if not n:
@@ -86,8 +88,11 @@ class Parzen:
         if len(self.smooth):
             j, s = self.smooth, self.bandwidth[self.smooth]
             scale = np.log(np.maximum(self.high[:, j] - self.low[:, j], 1e-300) * (s * np.sqrt(2 * np.pi)))
-            term = -0.5 * ((X[:, None, j] - self.X[None, :, j]) / s) ** 2 - scale
-            total += (term if everywhere else np.where(self._both(active, j), term, 0.0)).sum(2)
+            if everywhere:
+                total -= 0.5 * cdist(X[:, j] / s, self.X[:, j] / s, "sqeuclidean") + scale.sum(1)
+            else:
+                term = -0.5 * ((X[:, None, j] - self.X[None, :, j]) / s) ** 2 - scale
+                total += np.where(self._both(active, j), term, 0.0).sum(2)
         for gene in self.binned.tolist():
             distance = np.abs(at[:, gene, None] - self.bins[None, :, gene])
             mass = _masses(int(self.k[gene]), float(self.bandwidth[gene]))

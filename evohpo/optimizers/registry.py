@@ -325,12 +325,8 @@ def _fingerprint(entry: Registered) -> str:
 
 
 def _version(package: str) -> str:
-    from importlib import metadata
-
-    try:
-        return f"{package} {metadata.version(package)}"
-    except metadata.PackageNotFoundError:
-        return ""
+    version = plugins.version(package)
+    return f"{package} {version}" if version else ""
 
 
 def _private(target: Any, name: str) -> Any:

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from evohpo import plugins
 from evohpo.errors import UsageError
 from evohpo.space import Space
 from evohpo.trials.goals import Goals
@@ -110,12 +111,10 @@ class Settings:
 
 def fingerprint() -> dict[str, str]:
     """Return the versions that can change what an optimizer proposes."""
-    from importlib.metadata import version
-
     return {
         "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "evohpo": version("evohpo"),
+        "numpy": plugins.version("numpy"),
+        "evohpo": plugins.version("evohpo"),
         "machine": platform.machine(),
     }
 
