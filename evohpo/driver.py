@@ -259,7 +259,7 @@ class _Loop:
                 self._start(self.resumed.pop(), fresh)
                 continue
             spent = self.trials is not None and len(study.trials) - study.ledger.attached >= self.trials
-            trial = study.paused.promote() if spent else study.take(free, self.generations)
+            trial = study.paused.promote() if spent else self._take(free, fresh)
             if trial is None and spent:
                 if not fresh and study.paused.unblock():
                     continue
@@ -280,6 +280,13 @@ class _Loop:
                 self._submit(trial)
         self.told.flush()
         return why
+
+    def _take(self, free: int, fresh: list[Trial]) -> Trial | None:
+        """Return one more trial; those that are evaluated together are of one generation, so that others learn from it."""
+        if not getattr(self.evaluator, "gathers", False):
+            return self.study.take(free, self.generations)
+        ends = fresh[-1].generation + 1 if fresh else self.generations
+        return self.study.take(min(free, self.study.generation_size), ends)
 
     def _start(self, trial: Trial, fresh: list[Trial]) -> None:
         fresh.append(trial)

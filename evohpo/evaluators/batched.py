@@ -19,6 +19,8 @@ ABSENT = object()
 class Batched:
     """Marks a function of columns as the objective: `tune(Batched(f), ...)` calls it once a population.
 
+    An optimizer that has no populations is asked for `population=` configurations at a time, else for 20.
+
     `f` takes a dict of arrays of shape `(n,)`, one a parameter: numbers and text in arrays of their own type, all else
     in object arrays. Where a conditional parameter is absent from some trials, its array is one of objects with
     None there. It returns one array of shape `(n,)`, or a dict of such arrays, one a metric.
@@ -41,6 +43,8 @@ class Batched:
 
 class BatchedInline(Closing):
     """Evaluates all jobs given since the last `wait` with one call of a `Batched` objective, in the calling process."""
+
+    gathers = True
 
     def __init__(self) -> None:
         self.capacity = LARGEST

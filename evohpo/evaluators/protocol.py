@@ -122,7 +122,8 @@ class Evaluator(Protocol):
     """Runs jobs somewhere. Events of one job come in order; each job ends with exactly one Finished, Failed or Paused.
 
     One that wants to know whose jobs it runs has a fifth method, `begin(study)`, called before the first job; one whose workers
-    wait for answers has `heard()`, called when what `wait` returned is recorded, before the optimizer is asked for more.
+    wait for answers has `heard()`, called when what `wait` returned is recorded, before the optimizer is asked for more. One that
+    evaluates whatever it was given at once has an attribute `gathers`, true, and is given no more than a generation.
 
     Attributes:
         capacity: how many jobs it runs at once; 0 until known, then the study sets it to its own number of workers.

@@ -237,7 +237,7 @@ class Study(Learned, Closing):
         chronicle = self._chronicle
         if self.goals.relative and not chronicle.has_baseline():
             return None
-        if self.ledger.parked >= chronicle.conversation.generation_size:
+        if self.ledger.parked >= self.generation_size:
             return None  # more of the same would come: first let something end
         if self._repeating.holds_up():
             return None
@@ -273,7 +273,12 @@ class Study(Learned, Closing):
     @property
     def exhausted(self) -> bool:
         """Whether so many proposals in a row repeated earlier ones that nothing new is to be expected."""
-        return self.ledger.reused_in_a_row >= max(1000, 50 * self._chronicle.conversation.generation_size)
+        return self.ledger.reused_in_a_row >= max(1000, 50 * self.generation_size)
+
+    @property
+    def generation_size(self) -> int:
+        """How many trials count as one generation where the optimizer does not say."""
+        return self._chronicle.conversation.generation_size
 
     @property
     def next_generation(self) -> int:

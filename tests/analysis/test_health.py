@@ -286,6 +286,7 @@ def test_too_few_results():
     assert "8 different configurations completed for 4 searched parameters" in found(planted(valley, n=8), "Few").text
 
 
+@pytest.mark.slow
 def test_ten_thousand_trials_take_seconds():
     study = planted(valley, n=10_000)
     began = time.monotonic()

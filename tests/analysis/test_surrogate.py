@@ -202,6 +202,7 @@ def test_noise_is_not_explained():
     assert attrs["spearman"] < 0.3
 
 
+@pytest.mark.slow
 def test_ten_thousand_trials_take_seconds():
     study = planted(additive, n=10_000)
     began = time.monotonic()

@@ -19,6 +19,7 @@ from tests.live.objects import LIVE, NOT_REPEATABLE
 from tests.study.test_kill import ended
 
 ROOT = Path(__file__).parents[2]
+SLOW = ("ax", "bayes_opt.Bay", "skopt")  # models that take seconds a proposal: tested in their plugins' folders always
 HEAVY = {"ax": "ax", "ray": "ray.tune"}  # libraries with hundreds of megabytes, and what is needed of them
 
 
@@ -30,7 +31,7 @@ def requires(name: str) -> None:
 
 
 @pytest.fixture(
-    scope="module", params=[pytest.param(n, marks=pytest.mark.slow if n.startswith("ax") else ()) for n in LIVE]
+    scope="module", params=[pytest.param(n, marks=pytest.mark.slow if n.startswith(SLOW) else ()) for n in LIVE]
 )
 def name(request) -> str:
     requires(request.param)

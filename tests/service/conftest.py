@@ -38,7 +38,7 @@ class Service:
         self.thread.start()
         assert ready.wait(20)
         headers = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
-        limits = httpx.Limits(keepalive_expiry=1)  # before the server closes what idles, also on a machine with much to do
+        limits = httpx.Limits(keepalive_expiry=1)  # before the server closes what idles, also where much else runs
         self.http = httpx.Client(base_url=f"{self.url}api/v1/", timeout=30, headers=headers, limits=limits)
 
     def post(self, path, **body):

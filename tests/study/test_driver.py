@@ -117,6 +117,28 @@ def test_a_batched_objective_is_called_once_a_generation():
     assert study.best.metrics["loss"] == pytest.approx(study.best.params["x"] ** 2)
 
 
+@pytest.mark.parametrize(("population", "sizes"), [(None, [20, 20, 10]), (8, [8] * 6 + [2])])
+def test_an_optimizer_without_generations_learns_between_the_calls_of_a_batched_objective(population, sizes):
+    calls = []
+
+    def squares(columns):
+        calls.append(len(columns["x"]))
+        return columns["x"] ** 2
+
+    study = eh.tune(
+        eh.Batched(squares),
+        SPACE,
+        minimize="loss",
+        optimizer="tpe",
+        trials=50,
+        population=population,
+        seed=1,
+        progress=False,
+    )
+    assert calls == sizes
+    assert study.table()["operator"].iloc[-10:].eq("tpe").all()
+
+
 def test_callbacks_see_every_trial_that_ends():
     seen = []
     eh.tune(

@@ -29,7 +29,8 @@ SLACK = 30  # more of them until they are thinned again
 USUAL = 20  # first results, which say what differences are large
 PENDING = 100  # trials without result that are thought of, the latest
 FEWEST, MANY, TAUGHT = 6, 12, 4  # first points; where earlier studies tell
-MARGIN, EVERY = 0.1, 3  # in every third proposal an improvement has to be this large, in standard deviations, to count
+EVERY, AHEAD = 3, 3  # every third proposal is what would follow three others
+MARGIN, WIDEST = 0.025, 0.25  # deviations that are no improvement yet: for each pending trial, and at most
 PARENTS = 0.1  # share of the results that candidates descend from
 
 
@@ -41,11 +42,13 @@ class BayesianOptimization:
     """Proposes where the expected improvement is greatest: of the objective, or of the hypervolume behind a front.
 
     The models know numbers on their scales, choices, and which conditions hold. It never waits: trials without a result
-    count as if they had given what is expected. Outcome constraints and failures are learned as the probability that there
-    are none. What earlier studies found (`prior=`) is where the mean begins; results say how much of it holds. Results at
-    several rungs are learned together, without what a trial usually gains on its way and with the step as one more
-    coordinate; of a trial that reports more often, a result for every doubling of steps. With `ASHA` this is MOBSTER; where
-    one trial runs at a time, `Hyperband` finds more for the same steps.
+    count as if they had given what is expected, and the more there are, the greater an improvement has to be. Every third
+    proposal is made as if three were running, so that it does not only look where the best is. Outcome constraints and
+    failures are learned as the probability that there are none. What earlier studies found (`prior=`) is where the mean
+    begins; results say how much of it holds. Results at several rungs are learned together, without what a trial usually
+    gains on its way and with the step as one more coordinate; of a trial that reports more often, a result for every
+    doubling of steps. With `ASHA` this is MOBSTER; where one trial runs at a time, `Hyperband` finds more for the same
+    steps.
 
     The first proposals are the space's default and scrambled Sobol points, of which every other one is until trials have
     come to a second rung. No configuration is proposed twice.
@@ -152,12 +155,15 @@ class BayesianOptimization:
             return self.domain.canonical(self.rng.random((1, self.problem.dim)))[0], "random"
         pending = np.array([*self.pending.values()][-PENDING:]).reshape(-1, self.problem.dim)
         resource, there = self._level()
-        margin = MARGIN if self.asked % EVERY == 0 else 0.0
         parents = self.told.X[there[: max(4, round(PARENTS * len(there)))]]
+        ahead = max(AHEAD - len(pending), 0) if self.asked % EVERY == 0 else 0
         # of matrices this small threads make nothing but heat: up to twenty times the cost
         with self.blas.limit(limits=1):
-            score = self.belief.acquisition(self.told, self.count, self.usual, pending, resource, margin, self.rng)
-            row = evolve(score, parents, self.known, self.domain, self.rng)
+            for _ in range(ahead + 1):
+                margin = min(MARGIN * len(pending), WIDEST)
+                score = self.belief.acquisition(self.told, self.count, self.usual, pending, resource, margin, self.rng)
+                row = evolve(score, parents, self.known, self.domain, self.rng)
+                pending = np.concatenate([pending, row[None]])
         self.exhausted = row.tobytes() in self.known
         return row, "expected improvement"
 

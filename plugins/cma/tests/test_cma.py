@@ -54,7 +54,7 @@ OBJECTS = {
 }
 
 
-@pytest.mark.parametrize("optimizer", [cma.CMAEvolutionStrategy, cma.fmin2])
+@pytest.mark.parametrize("optimizer", [cma.CMAEvolutionStrategy, pytest.param(cma.fmin2, marks=pytest.mark.slow)])
 def test_it_keeps_the_promises_of_an_optimizer(optimizer):
     check_optimizer(optimizer)
 

@@ -79,8 +79,10 @@ def tune(optimizer, space=None, objective=loss, **more):
     "optimizer",
     [
         operators(),
-        eh.use(operators(), algorithm=algorithms.eaMuPlusLambda, lambda_=10),
-        eh.use(operators(), algorithm=algorithms.eaMuCommaLambda, mu=5, lambda_=20),
+        pytest.param(eh.use(operators(), algorithm=algorithms.eaMuPlusLambda, lambda_=10), marks=pytest.mark.slow),
+        pytest.param(
+            eh.use(operators(), algorithm=algorithms.eaMuCommaLambda, mu=5, lambda_=20), marks=pytest.mark.slow
+        ),
         operators(tools.selNSGA2, nd="standard"),
     ],
     ids=["eaSimple", "eaMuPlusLambda", "eaMuCommaLambda", "nsga2"],

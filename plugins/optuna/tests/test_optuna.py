@@ -85,7 +85,7 @@ SAMPLERS = {
     "fixed": (lambda: PartialFixedSampler({}, Own()), {}),
     "own": (Own, {}),
 }
-QUICK = ("random", "own")
+QUICK = ("random",)
 HOURS = (
     "legal_proposals",
     "tiny_space",

@@ -52,8 +52,7 @@ def tune(optimizer, **more):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.slow if name in ("MixedVariableGA", "NSGA3") else ()) for name in MADE],
+    "name", [pytest.param(name, marks=() if name in ("GA", "NSGA2", "CMAES") else pytest.mark.slow) for name in MADE]
 )
 def test_it_keeps_the_promises_of_an_optimizer(name):
     expected = {"another_seed": "it draws nothing, but to break ties"} if name == "DIRECT" else None

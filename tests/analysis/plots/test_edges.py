@@ -89,6 +89,7 @@ def test_huge_values_keep_finite_axes():
             assert axis.range is None or all(math.isfinite(float(end)) for end in axis.range)
 
 
+@pytest.mark.slow
 def test_ten_thousand_trials_stay_light_and_quick():
     import time
 

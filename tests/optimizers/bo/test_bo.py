@@ -41,7 +41,7 @@ def test_conditional_choices_are_told_apart():
         m = params["model"]
         return floor[m] + sum((params[f"x_{m}{i}"] - 0.7) ** 2 for i in range(2))
 
-    assert median(objective, space, "bo", trials=40) < 0.02
+    assert median(objective, space, "bo", seeds=5, trials=32) < 0.02
 
 
 def test_the_first_is_the_default_and_the_next_are_scattered():
@@ -139,10 +139,10 @@ def test_it_learns_where_trials_fail():
             raise FloatingPointError("diverged")
         return sphere(params)
 
-    study = tune(objective, cube(2), trials=40)
-    failed = [t.failed for t in study.trials]
-    assert sum(failed[20:]) <= 5
-    assert best(study) < 1e-3
+    studies = [tune(objective, cube(2), trials=40, seed=seed) for seed in range(3)]
+    late = [sum(trial.failed for trial in study.trials[20:]) for study in studies]
+    assert np.median(late) <= 4, "of random ones six or seven would fail"
+    assert max(best(study) for study in studies) < 1e-3
 
 
 def test_with_noise_its_trials_gather_at_the_optimum():
