@@ -96,47 +96,27 @@ def test_the_context_tells_number_seed_and_a_directory_that_stays(tmp_path):
     assert [n.read_text() for n in notes] == ["0", "1", "2"]
 
 
-def test_a_batched_objective_is_called_once_a_generation():
-    sizes = []
-
-    def squares(columns):
-        sizes.append(len(columns["x"]))
-        return {"loss": columns["x"] ** 2}
-
-    study = eh.tune(
-        eh.Batched(squares),
-        SPACE,
-        minimize="loss",
-        optimizer="pso",
-        generations=5,
-        population=16,
-        seed=1,
-        progress=False,
-    )
-    assert sizes == [16] * 5
-    assert study.best.metrics["loss"] == pytest.approx(study.best.params["x"] ** 2)
-
-
-@pytest.mark.parametrize(("population", "sizes"), [(None, [20, 20, 10]), (8, [8] * 6 + [2])])
-def test_an_optimizer_without_generations_learns_between_the_calls_of_a_batched_objective(population, sizes):
+@pytest.mark.parametrize(
+    ("optimizer", "arguments", "sizes"),
+    [
+        ("pso", {"generations": 5, "population": 16}, [16] * 5),
+        ("tpe", {"trials": 50}, [20, 20, 10]),  # it has no generations, and learns between the calls all the same
+        ("tpe", {"trials": 50, "population": 8}, [8] * 6 + [2]),
+    ],
+)
+def test_a_batched_objective_is_called_once_a_generation(optimizer, arguments, sizes):
     calls = []
 
     def squares(columns):
         calls.append(len(columns["x"]))
-        return columns["x"] ** 2
+        return {"loss": columns["x"] ** 2}
 
     study = eh.tune(
-        eh.Batched(squares),
-        SPACE,
-        minimize="loss",
-        optimizer="tpe",
-        trials=50,
-        population=population,
-        seed=1,
-        progress=False,
+        eh.Batched(squares), SPACE, minimize="loss", optimizer=optimizer, seed=1, progress=False, **arguments
     )
     assert calls == sizes
-    assert study.table()["operator"].iloc[-10:].eq("tpe").all()
+    assert study.table()["operator"].iloc[-2:].ne("sobol").all()
+    assert study.best.metrics["loss"] == pytest.approx(study.best.params["x"] ** 2)
 
 
 def test_callbacks_see_every_trial_that_ends():
