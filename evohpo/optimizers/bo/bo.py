@@ -29,8 +29,9 @@ SLACK = 30  # more of them until they are thinned again
 USUAL = 20  # first results, which say what differences are large
 PENDING = 100  # trials without result that are thought of, the latest
 FEWEST, MANY, TAUGHT = 6, 12, 4  # first points; where earlier studies tell
-EVERY, AHEAD = 3, 3  # every third proposal is what would follow three others
-MARGIN, WIDEST = 0.025, 0.25  # deviations that are no improvement yet: for each pending trial, and at most
+EVERY, AHEAD = 3, 3  # every third proposal is what would follow three others, where fewer are out
+ELSEWHERE = 0.1  # how much better than the best that one has to be, in standard deviations of the results
+CROWDED, MOST_CROWDED = 0.025, 0.25  # and any one, for each pending trial, and at most
 PARENTS = 0.1  # share of the results that candidates descend from
 
 
@@ -118,7 +119,7 @@ class BayesianOptimization:
         """Return `n` rows."""
         rows, operators = [], []
         for _ in range(n):
-            row, operator = self._propose()
+            row, operator = self._propose(n)
             self.pending[self.asked] = row
             self.known.add(row.tobytes())
             self.asked += 1
@@ -143,7 +144,8 @@ class BayesianOptimization:
         if len(self.told) > MOST + SLACK:
             self.told = self.told.take(np.sort(thinned(order(self.told), MOST)))
 
-    def _propose(self) -> tuple[Array, str]:
+    def _propose(self, n: int) -> tuple[Array, str]:
+        """Return one of `n` rows, and how it came about."""
         if not self.asked and self.problem.space is not None:
             return self._default(), "default"
         early = self.asked + self.strangers < self.first or not len(self.told)
@@ -156,14 +158,16 @@ class BayesianOptimization:
         pending = np.array([*self.pending.values()][-PENDING:]).reshape(-1, self.problem.dim)
         resource, there = self._level()
         parents = self.told.X[there[: max(4, round(PARENTS * len(there)))]]
-        ahead = max(AHEAD - len(pending), 0) if self.asked % EVERY == 0 else 0
+        margins = [min(CROWDED * len(pending), MOST_CROWDED)]
+        if self.asked % EVERY == 0:
+            imagined = max(AHEAD - len(pending), 0) if n <= AHEAD else 0  # a batch spreads as it is
+            margins = margins * imagined + [margins[0] + ELSEWHERE]
         # of matrices this small threads make nothing but heat: up to twenty times the cost
         with self.blas.limit(limits=1):
-            for _ in range(ahead + 1):
-                margin = min(MARGIN * len(pending), WIDEST)
+            for margin in margins:
                 score = self.belief.acquisition(self.told, self.count, self.usual, pending, resource, margin, self.rng)
                 row = evolve(score, parents, self.known, self.domain, self.rng)
-                pending = np.concatenate([pending, row[None]])
+                pending = np.concatenate([pending, row[None]])  # but for the last they are only imagined
         self.exhausted = row.tobytes() in self.known
         return row, "expected improvement"
 
