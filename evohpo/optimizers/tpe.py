@@ -90,11 +90,12 @@ class TPE:
 
     def tell(self, results: Results) -> None:
         """Keep results, those at rungs too."""
-        for key in results.keys:
-            self.running.pop(key, None)
+        new = np.ones(len(results), bool)  # not as they were proposed: repaired, or from elsewhere
+        for i, key in enumerate(results.keys):
+            new[i] = not np.array_equal(self.running.pop(key, ()), results.X[i])
         self.given += int((results.numbers < 0).sum())
         self.told.append(dataclasses.replace(results, keys=()))
-        self.seen.update(self._configurations(results.X))
+        self.seen.update(self._configurations(results.X[new]))
         self.learned = None
 
     def ask(self, n: int) -> Population:
@@ -104,7 +105,6 @@ class TPE:
         for key in keys:
             x, operator = self._propose()
             self.running[key] = x
-            self.seen.update(self._configurations(x[None]))
             self.asked += 1
             rows.append(x)
             how.append(operator)
@@ -112,7 +112,7 @@ class TPE:
 
     def _propose(self) -> tuple[Array, str]:
         if self.asked + self.given == 0 and self.problem.space is not None:
-            return np.asarray(self.problem.encoding.encode([self.problem.space.default()])[0]), "default"
+            return self._new(iter(self.problem.encoding.encode([self.problem.space.default()]))), "default"
         if self.asked + self.given < self.startup or not self.told:
             return self._new(self.sobol.random(1)[0] for _ in range(AGAIN)), "sobol"
         if self.learned is None:
@@ -125,10 +125,14 @@ class TPE:
         return self._new(iter(X[best_first])), "tpe"
 
     def _new(self, rows: Iterator[Array]) -> Array:
-        """Return the first row that is no configuration told or running, else the first one."""
+        """Return the first row that is no configuration told or running, else the first one; from now on it is seen."""
         first = next(rows)
-        fresh = (row for row in chain([first], rows) if not self._configurations(row[None]) & self.seen)
-        return np.asarray(next(fresh, first))
+        for row in chain([first], rows):
+            configurations = self._configurations(row[None])
+            if not configurations & self.seen:
+                self.seen |= configurations
+                return np.asarray(row)
+        return np.asarray(first)
 
     def _configurations(self, X: Array) -> set[Hashable]:
         space = self.problem.space
