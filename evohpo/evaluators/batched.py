@@ -44,7 +44,7 @@ class Batched:
 class BatchedInline(Closing):
     """Evaluates all jobs given since the last `wait` with one call of a `Batched` objective, in the calling process."""
 
-    gathers = True
+    gathers = True  # whatever was submitted is one call
 
     def __init__(self) -> None:
         self.capacity = LARGEST
